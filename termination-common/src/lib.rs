@@ -1,0 +1,15 @@
+//! The shared heart of `termination`: what a TCP segment is, what it does to a
+//! connection, and what the memory that both sides see looks like.
+//!
+//! Nothing here reads a clock, a map or a file. The same code runs in the
+//! kernel (`termination-ebpf`), over captures and in tests (`termination-user`).
+
+#![cfg_attr(not(test), no_std)]
+
+pub mod segment;
+pub mod serial;
+pub mod slot;
+pub mod state;
+pub mod taxonomy;
+pub mod time;
+pub mod tuple;
