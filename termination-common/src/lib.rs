@@ -6,6 +6,9 @@
 
 #![cfg_attr(not(test), no_std)]
 
+pub mod counters;
+pub mod exchange;
+pub mod policy;
 pub mod segment;
 pub mod serial;
 pub mod slot;

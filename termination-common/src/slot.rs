@@ -56,8 +56,8 @@ pub struct Half {
     pub sent: u32,
     /// N: highest ack sent; valid with [`bit::ACK`].
     pub acked: u32,
-    /// When its last plausible segment passed; in TIME_WAIT, of the last
-    /// restart.
+    /// When its last plausible segment passed. Once ended: when the linger (or
+    /// TIME_WAIT) was last started anew by this end.
     pub last: Tick,
     /// Segments on the wire, saturating.
     pub segments: u32,
@@ -88,9 +88,10 @@ impl Half {
     }
 }
 
-/// The hot line: 64 bytes, one cache line.
+/// The hot line: 64 bytes; the array that holds it is page aligned, so it is
+/// one cache line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[repr(C, align(64))]
+#[repr(C)]
 pub struct Hot {
     /// [`Snapshot`]; accessed atomically by drivers, never by the engine.
     pub word: u64,
@@ -120,7 +121,7 @@ pub struct ColdHalf {
 pub struct Pending {
     /// SYN: its ISN. RST: its sequence number. Gap: the disputed sequence end.
     pub value: u32,
-    /// When. In linger without TIME_WAIT: of the last stray segment.
+    /// When. Once ended without TIME_WAIT: when the last segment passed.
     pub at: Tick,
     /// Kind (2 bits), side (1), then per kind; see `engine::pending`.
     pub detail: u32,
@@ -189,6 +190,7 @@ const _: () = {
     assert!(size_of::<Half>() == 28);
     assert!(size_of::<Hot>() == 64);
     assert!(size_of::<Cold>() == 136);
+    assert!(size_of::<Slot>() == 200);
     assert!(offset_of!(Cold, started_at) == 40);
     assert!(offset_of!(Cold, half) == 72);
     assert!(offset_of!(Cold, segments_after_fin) == 104);

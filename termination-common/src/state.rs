@@ -23,8 +23,10 @@ pub enum Life {
     Free,
     /// A connection whose ending is not known.
     Live,
-    /// A connection that has ended; the tuple lingers (TIME_WAIT or less).
+    /// A connection that has ended; its tuple lingers for strays.
     Ended,
+    /// A connection that has ended by FINs; somebody holds TIME_WAIT.
+    TimeWait,
 }
 
 /// The state word of a slot, decoded on demand.
@@ -66,7 +68,7 @@ pub mod fact {
 impl Snapshot {
     /// Set while a program works on the slot.
     const LOCKED: u64 = 1 << 0;
-    /// Two bits: 0 free, 1 live, 2 ended.
+    /// Two bits: 0 free, 1 live, 2 ended, 3 ended and in TIME_WAIT.
     const LIFE_SHIFT: u32 = 1;
     const LIFE: u64 = 0b11 << Self::LIFE_SHIFT;
     /// The ending's record was handed to the ring buffer. Once set, set until
@@ -103,7 +105,8 @@ impl Snapshot {
         match (self.0 & Self::LIFE) >> Self::LIFE_SHIFT {
             0 => Life::Free,
             1 => Life::Live,
-            _ => Life::Ended,
+            2 => Life::Ended,
+            _ => Life::TimeWait,
         }
     }
 
@@ -119,10 +122,16 @@ impl Snapshot {
         self.0 & Self::LIFE == 1 << Self::LIFE_SHIFT
     }
 
-    /// The slot holds a connection that has ended.
+    /// The slot holds a connection that has ended, in TIME_WAIT or not.
     #[inline(always)]
     pub const fn is_ended(self) -> bool {
-        self.0 & Self::LIFE == 2 << Self::LIFE_SHIFT
+        self.0 & 2 << Self::LIFE_SHIFT != 0
+    }
+
+    /// The slot holds a connection in TIME_WAIT.
+    #[inline(always)]
+    pub const fn is_time_wait(self) -> bool {
+        self.0 & Self::LIFE == 3 << Self::LIFE_SHIFT
     }
 
     /// Free, or ended and about to be reused → live, in the next generation,
@@ -135,10 +144,18 @@ impl Snapshot {
         Self(kept | generation | 1 << Self::LIFE_SHIFT | facts)
     }
 
-    /// Live → ended, not yet reported.
+    /// Live → ended, not yet reported; `time_wait` if somebody now holds it.
     #[inline(always)]
-    pub const fn transition_to_ended(self) -> Self {
-        Self(self.0 & !(Self::LIFE | Self::REPORTED) | 2 << Self::LIFE_SHIFT)
+    pub const fn transition_to_ended(self, time_wait: bool) -> Self {
+        let life = 2 | time_wait as u64;
+        let kept = self.0 & !(Self::LIFE | Self::REPORTED | fact::PENDING);
+        Self(kept | life << Self::LIFE_SHIFT)
+    }
+
+    /// TIME_WAIT → ended: it was assassinated; the tuple still lingers.
+    #[inline(always)]
+    pub const fn transition_out_of_time_wait(self) -> Self {
+        Self(self.0 & !(Self::LIFE | fact::PENDING) | 2 << Self::LIFE_SHIFT)
     }
 
     /// Ended → free. The generation stays, so that an id is never given twice.
@@ -213,12 +230,12 @@ mod tests {
         let live = free.locked().transition_to_live(fact::MIDSTREAM).released();
         assert!(live.is_live() && !live.is_locked() && live.is(fact::MIDSTREAM));
         assert_eq!(live.generation(), 1);
-        let ended = live.transition_to_ended().reported().released();
-        assert!(ended.is_ended() && ended.is_reported() && ended.is(fact::MIDSTREAM));
+        let ended = live.transition_to_ended(true).reported().released();
+        assert!(ended.is_time_wait() && ended.is_ended() && ended.is_reported() && ended.is(fact::MIDSTREAM));
         let again = ended.transition_to_live(0);
         assert!(again.is_live() && !again.is_reported() && !again.any(fact::ALL));
         assert_eq!(again.generation(), 2);
-        let gone = again.transition_to_ended().transition_to_free();
+        let gone = again.transition_to_ended(false).transition_to_free();
         assert!(gone.is_free());
         assert_eq!(gone.generation(), 2);
     }

@@ -1,0 +1,92 @@
+//! What kernel programs and user space hand each other besides the table: the
+//! record in the ring buffer, and the request to `sweep`.
+
+use crate::{
+    policy::Timers,
+    slot::{Slot, SlotId},
+};
+
+/// One element of the ring buffer: what happened, and the slot as it was then.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct Record {
+    /// [`crate::counters::Event`] as a number.
+    pub event: u8,
+    /// Side (0, 1) whose segment it was.
+    pub side: u8,
+    /// TIME_WAIT: the [`crate::taxonomy::Sequel`]. RST rejected: the
+    /// [`crate::taxonomy::Verdict`]. Reused early: see `answer`.
+    pub detail: u8,
+    /// 1 if the record may have been handed over before.
+    pub repeated: u8,
+    /// Index of the slot; with the generation in its word, the id.
+    pub slot: u32,
+    /// When, nanoseconds.
+    pub time: u64,
+    /// The slot.
+    pub copy: Slot,
+}
+
+/// What a `sweep` batch does with each slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Operation {
+    /// Whatever is due: end what ran out, report what is unreported, free
+    /// what has lingered.
+    Visit = 0,
+    /// Observation stops: end what lives as `shutdown`, free the rest.
+    Shutdown = 1,
+}
+
+/// Head of a batch: the "packet" that `sweep` is run on.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct SweepHeader {
+    /// Now, nanoseconds, on the engine's clock.
+    pub now: u64,
+    /// [`Operation`] as a number.
+    pub operation: u32,
+    /// Number of requests that follow, at most [`SWEEP_BATCH`].
+    pub count: u32,
+    /// The timers to judge by.
+    pub timers: Timers,
+}
+
+/// One slot of a batch; `status` is written back by the program.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct SweepRequest {
+    /// Which connection; another generation is left alone.
+    pub id: SlotId,
+    /// In: 0. Out: [`Swept`] as a number.
+    pub status: u32,
+    /// Always 0.
+    pub reserved: u32,
+}
+
+/// What became of one request; several may hold.
+pub mod swept {
+    /// A connection was ended.
+    pub const ENDED: u32 = 1 << 0;
+    /// Its record went to the ring.
+    pub const REPORTED: u32 = 1 << 1;
+    /// The slot is free again.
+    pub const FREED: u32 = 1 << 2;
+    /// The slot was newer or not due: nothing was done.
+    pub const LEFT: u32 = 1 << 3;
+    /// A lock stayed taken; ask again.
+    pub const CONTENDED: u32 = 1 << 4;
+    /// No room in the ring; ask again when it was read.
+    pub const RING_FULL: u32 = 1 << 5;
+}
+
+/// Requests in one batch: what fits into one page with the XDP head and tail
+/// room that BPF_PROG_TEST_RUN adds (net/bpf/test_run.c).
+pub const SWEEP_BATCH: usize = 192;
+
+const _: () = {
+    assert!(size_of::<Record>() == 216);
+    assert!(size_of::<SweepHeader>() == 56);
+    assert!(size_of::<SweepRequest>() == 16);
+    assert!(size_of::<SweepHeader>() + SWEEP_BATCH * size_of::<SweepRequest>() <= 3520);
+};
