@@ -7,12 +7,20 @@
 #![cfg_attr(not(test), no_std)]
 
 pub mod counters;
+pub mod driver;
+pub mod engine;
 pub mod exchange;
+pub mod facts;
+pub mod history;
 pub mod policy;
 pub mod segment;
 pub mod serial;
 pub mod slot;
 pub mod state;
+pub mod table;
 pub mod taxonomy;
 pub mod time;
+pub mod timer;
 pub mod tuple;
+pub mod wire;
+pub mod zeek;

@@ -73,6 +73,8 @@ pub mod mark {
     pub const IP_ID_ZERO: u16 = 1 << 9;
     /// The packet sampled in, but others of its kind are left out.
     pub const SAMPLED: u16 = 1 << 10;
+    /// RST came with SYN or FIN; these were cleared, for RST wins.
+    pub const ODD_FLAGS: u16 = 1 << 11;
 }
 
 /// One TCP segment: addresses, sequence space, options and where it was seen.

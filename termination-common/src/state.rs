@@ -139,8 +139,7 @@ impl Snapshot {
     #[inline(always)]
     pub const fn transition_to_live(self, facts: u64) -> Self {
         let kept = self.0 & !(Self::LIFE | Self::REPORTED | fact::ALL | Self::GENERATION);
-        let generation =
-            self.0.wrapping_add(1 << Self::GENERATION_SHIFT) & Self::GENERATION;
+        let generation = self.0.wrapping_add(1 << Self::GENERATION_SHIFT) & Self::GENERATION;
         Self(kept | generation | 1 << Self::LIFE_SHIFT | facts)
     }
 
@@ -231,7 +230,12 @@ mod tests {
         assert!(live.is_live() && !live.is_locked() && live.is(fact::MIDSTREAM));
         assert_eq!(live.generation(), 1);
         let ended = live.transition_to_ended(true).reported().released();
-        assert!(ended.is_time_wait() && ended.is_ended() && ended.is_reported() && ended.is(fact::MIDSTREAM));
+        assert!(
+            ended.is_time_wait()
+                && ended.is_ended()
+                && ended.is_reported()
+                && ended.is(fact::MIDSTREAM)
+        );
         let again = ended.transition_to_live(0);
         assert!(again.is_live() && !again.is_reported() && !again.any(fact::ALL));
         assert_eq!(again.generation(), 2);

@@ -71,9 +71,19 @@ mod tests {
 
     #[test]
     fn a_span_keeps_eight_digits() {
-        for value in [1, 81_000, 134_217_727, 134_217_728, 10_000_000_123, 3_600_000_000_000] {
+        for value in [
+            1,
+            81_000,
+            134_217_727,
+            134_217_728,
+            10_000_000_123,
+            3_600_000_000_000,
+        ] {
             let back = Span::new(value).nanoseconds().unwrap();
-            assert!(back <= value && value - back <= value >> 26, "{value} {back}");
+            assert!(
+                back <= value && value - back <= value >> 26,
+                "{value} {back}"
+            );
         }
         assert_eq!(Span::default().nanoseconds(), None);
         assert_eq!(Span::new(0).nanoseconds(), Some(1));

@@ -1,0 +1,191 @@
+//! After the ending: strays, TIME_WAIT restarts, reuse and assassination.
+//!
+//! Nothing here changes the ending. Linux's handling of a segment in TIME_WAIT
+//! is tcp_timewait_state_process (net/ipv4/tcp_minisocks.c): an exact RST kills
+//! it (unless tcp_rfc1337), an acceptable SYN replaces it, and any other
+//! segment with ACK, or refused by its timestamp (RFC 7323 5.3 PAWS), starts
+//! the wait anew.
+
+use crate::{
+    counters::Event,
+    history::{Letter, contains},
+    policy::{Settings, setting},
+    segment::{Flags, Segment, mark},
+    serial::{after, before},
+    slot::bit,
+    taxonomy::{Holder, Outcome, Sequel},
+    tuple::Side,
+};
+
+use super::{
+    Effects, Flow,
+    pending::{self, kind},
+};
+
+/// A segment on a tuple whose connection has ended.
+#[inline(never)]
+pub fn step(flow: &mut Flow<'_>, segment: &Segment, settings: &Settings) -> Effects {
+    if segment.flags.any(Flags::RST | Flags::FIN) {
+        let letter = if segment.flags.rst() {
+            Letter::Rst
+        } else {
+            Letter::Fin
+        };
+        if !contains(flow.cold.history, letter, segment.side()) {
+            flow.note(letter, segment.side());
+        }
+    }
+    if flow.state.is_time_wait() {
+        time_wait(flow, segment, settings)
+    } else {
+        linger(flow, segment, settings)
+    }
+}
+
+/// Without TIME_WAIT: a SYN opens a new connection, all else is a stray that
+/// prolongs the linger, within its bound.
+#[inline(always)]
+fn linger(flow: &mut Flow<'_>, segment: &Segment, settings: &Settings) -> Effects {
+    let x = segment.side();
+    let opens = segment.flags.syn() && !segment.flags.ack() && !segment.flags.rst();
+    if opens {
+        let again = flow.half(x).is(bit::SYN) && flow.cold_half(x).isn == segment.seq;
+        if !again {
+            return Effects(Effects::REOPEN);
+        }
+    }
+    let now = segment.tick();
+    let ended = crate::time::tick(flow.cold.turned_at);
+    let bound = settings.linger_max.saturating_sub(settings.reset_linger);
+    let half = flow.half(x);
+    if now.wrapping_sub(ended) <= bound && after(now, half.last) {
+        half.last = now;
+    }
+    Effects::event(Event::StraySegment)
+}
+
+/// `side` holds the TIME_WAIT.
+#[inline(always)]
+fn holds(flow: &Flow<'_>, side: Side) -> bool {
+    let originator = flow.state.originator() == side;
+    match Holder::from_number(Outcome::packed_holder(flow.cold.outcome)) {
+        Some(Holder::Both) => true,
+        Some(Holder::Originator) => originator,
+        Some(Holder::Responder) => !originator,
+        _ => false,
+    }
+}
+
+#[inline(always)]
+fn time_wait(flow: &mut Flow<'_>, segment: &Segment, settings: &Settings) -> Effects {
+    let x = segment.side();
+    let y = x ^ 1;
+    let stray = Effects::event(Event::StraySegment);
+    let last_ts = flow.cold_half(x).edge;
+    let stamped = segment.has(mark::TIMESTAMPS) && last_ts != 0;
+    let outdated = stamped && before(segment.tsval, last_ts);
+    if segment.flags.rst() {
+        return assassinate(flow, segment, settings, outdated);
+    }
+    if segment.flags.syn() && segment.flags.ack() {
+        if let Some(kept) = flow.pending_of(kind::SYN, y)
+            && segment.ack == kept.value.wrapping_add(1)
+        {
+            // Decided by the SYN-ACK: the tuple is reused.
+            let sequel = pending::sequel(kept).unwrap_or(Sequel::ReusedEarly);
+            return Effects::sequel(sequel).with(Effects::REOPEN);
+        }
+    } else if segment.flags.syn() {
+        let sequel = judge_syn(flow, segment, stamped, last_ts);
+        let scale = segment
+            .has(mark::WINDOW_SCALE)
+            .then_some(segment.window_scale);
+        let detail = pending::syn(x, sequel as u8, segment.window, scale);
+        flow.pend(segment.seq, segment.tick(), detail);
+        if !(outdated && holds(flow, y)) {
+            return stray;
+        }
+        return stray.and(restart(flow, segment, false));
+    }
+    if holds(flow, y) && (segment.flags.ack() || outdated) {
+        let fin = segment.flags.fin();
+        return stray.and(restart(flow, segment, fin));
+    }
+    stray
+}
+
+/// The wait starts anew, at most counted to 65535.
+#[inline(always)]
+fn restart(flow: &mut Flow<'_>, segment: &Segment, fin: bool) -> Effects {
+    let x = segment.side();
+    let now = segment.tick();
+    let half = flow.half(x);
+    if after(now, half.last) {
+        half.last = now;
+    }
+    // `window` of the sender of FINs counts those; of the other side, all.
+    if fin {
+        half.window = half.window.saturating_add(1);
+    }
+    let all = flow.half(x ^ 1);
+    all.window = all.window.saturating_add(1);
+    let effects = Effects::event(Event::TimeWaitRestarted);
+    if fin {
+        effects.with(Effects::FIN_RESTART)
+    } else {
+        effects
+    }
+}
+
+/// What the acceptance of this SYN would be (RFC 6191, RFC 9293 3.6.1).
+#[inline(always)]
+fn judge_syn(flow: &mut Flow<'_>, segment: &Segment, stamped: bool, last_ts: u32) -> Sequel {
+    let x = segment.side();
+    if holds(flow, x) && !holds(flow, x ^ 1) {
+        return Sequel::ReusedByHolder;
+    }
+    let both = stamped && flow.cold_half(x ^ 1).edge != 0;
+    let sent = flow.half(x).sent;
+    if both && after(segment.tsval, last_ts) {
+        return Sequel::ReusedByTimestamp;
+    }
+    let older = both && before(segment.tsval, last_ts);
+    if after(segment.seq, sent) && !older {
+        return Sequel::ReusedBySequence;
+    }
+    Sequel::ReusedEarly
+}
+
+/// RFC 1337: an exact RST ends the wait, unless its timestamp is old.
+#[inline(always)]
+fn assassinate(
+    flow: &mut Flow<'_>,
+    segment: &Segment,
+    settings: &Settings,
+    outdated: bool,
+) -> Effects {
+    let x = segment.side();
+    let y = x ^ 1;
+    let stray = Effects::event(Event::StraySegment);
+    let other = *flow.half(y);
+    if outdated || !holds(flow, y) || !other.is(bit::ACK) || segment.seq != other.acked {
+        return stray;
+    }
+    let mine = *flow.half(x);
+    // Sent by this host means that the holder is another.
+    let sent_here = mine.home & 1 != 0 && other.home & 1 == 0 && other.home != 0;
+    let received_here = other.home & 1 != 0;
+    if received_here && settings.flags & setting::RFC1337 != 0 {
+        return stray;
+    }
+    flow.state = flow.state.transition_out_of_time_wait();
+    let now = segment.tick();
+    flow.half(0).last = now;
+    flow.half(1).last = now;
+    let sequel = if sent_here {
+        Sequel::Offered
+    } else {
+        Sequel::Assassinated
+    };
+    stray.and(Effects::sequel(sequel))
+}

@@ -1,0 +1,145 @@
+//! A fact that awaits its confirmation. A slot has one place for it.
+//!
+//! | kind | what | decided by |
+//! |---|---|---|
+//! | SYN | a SYN with another ISN on a known tuple | its SYN-ACK, or an RST of its sender |
+//! | RST | an RST in doubt | its sender's next words, a challenge ACK, time |
+//! | CHALLENGE | an ACK that repeats itself | an RST within a second |
+//! | GAP | an end that one side claims and the other has not shown | the other side |
+//!
+//! An RST in doubt and a SYN are never pushed out by the lesser two; an RST is
+//! not pushed out by a SYN.
+
+use crate::{
+    slot::Pending,
+    state::fact,
+    taxonomy::{Sequel, Verdict},
+    time::Tick,
+    tuple::Side,
+};
+
+use super::Flow;
+
+/// Kinds of [`Pending`], the low two bits of `detail`.
+pub mod kind {
+    /// A SYN with another ISN.
+    pub const SYN: u32 = 0;
+    /// An RST in doubt.
+    pub const RST: u32 = 1;
+    /// An ACK that repeats itself.
+    pub const CHALLENGE: u32 = 2;
+    /// A disputed sequence end.
+    pub const GAP: u32 = 3;
+}
+
+const SIDE: u32 = 1 << 2;
+/// GAP: the disputed segment carried a FIN, at `value` - 1.
+pub const GAP_FIN: u32 = 1 << 3;
+/// GAP: it was a first fragment, so its end is unknown.
+pub const GAP_FRAGMENT: u32 = 1 << 4;
+/// GAP: claimed by an ack of the other end, not by a segment of this one.
+pub const GAP_BY_ACK: u32 = 1 << 5;
+/// RST and SYN: four bits, the verdict or the sequel.
+const JUDGEMENT_SHIFT: u32 = 8;
+/// SYN: window scale (4 bits), valid with `SCALED`.
+const SCALE_SHIFT: u32 = 12;
+const SCALED: u32 = 1 << 7;
+/// SYN: window field (16 bits).
+const WINDOW_SHIFT: u32 = 16;
+
+/// The kind.
+#[inline(always)]
+pub const fn kind_of(pending: Pending) -> u32 {
+    pending.detail & 3
+}
+
+/// The side whose segment it is.
+#[inline(always)]
+pub const fn side(pending: Pending) -> Side {
+    (pending.detail & SIDE != 0) as Side
+}
+
+/// The verdict on a pending RST.
+#[inline(always)]
+pub const fn verdict(pending: Pending) -> u8 {
+    (pending.detail >> JUDGEMENT_SHIFT & 0xf) as u8
+}
+
+/// The sequel that acceptance of a pending SYN would be.
+#[inline(always)]
+pub const fn sequel(pending: Pending) -> Option<Sequel> {
+    Sequel::from_number((pending.detail >> JUDGEMENT_SHIFT & 0xf) as u8)
+}
+
+/// Window field and scale of a pending SYN.
+#[inline(always)]
+pub const fn window(pending: Pending) -> (u16, Option<u8>) {
+    let scale = (pending.detail >> SCALE_SHIFT & 0xf) as u8;
+    let window = (pending.detail >> WINDOW_SHIFT) as u16;
+    (
+        window,
+        if pending.detail & SCALED != 0 {
+            Some(scale)
+        } else {
+            None
+        },
+    )
+}
+
+/// The detail of a pending SYN.
+#[inline(always)]
+pub const fn syn(side: Side, sequel: u8, window: u16, scale: Option<u8>) -> u32 {
+    let scale = match scale {
+        Some(scale) => SCALED | (scale as u32 & 0xf) << SCALE_SHIFT,
+        None => 0,
+    };
+    kind::SYN
+        | (side as u32 & 1) << 2
+        | (sequel as u32) << JUDGEMENT_SHIFT
+        | scale
+        | (window as u32) << WINDOW_SHIFT
+}
+
+/// The detail of a pending RST.
+#[inline(always)]
+pub const fn rst(side: Side, verdict: Verdict) -> u32 {
+    kind::RST | (side as u32 & 1) << 2 | (verdict as u32) << JUDGEMENT_SHIFT
+}
+
+impl Flow<'_> {
+    /// What is pending, if it is of this kind and side.
+    #[inline(always)]
+    pub fn pending_of(&self, kind: u32, side: Side) -> Option<Pending> {
+        let pending = self.cold.pending;
+        let wanted = kind | (side as u32 & 1) << 2;
+        (self.state.is(fact::PENDING) && pending.detail & (3 | SIDE) == wanted).then_some(pending)
+    }
+
+    /// Something of this kind is pending.
+    #[inline(always)]
+    pub fn is_pending(&self, kind: u32) -> bool {
+        self.state.is(fact::PENDING) && kind_of(self.cold.pending) == kind
+    }
+
+    /// Sets what is pending.
+    #[inline(always)]
+    pub fn pend(&mut self, value: u32, at: Tick, detail: u32) {
+        self.cold.pending = Pending { value, at, detail };
+        self.state = self.state.with(fact::PENDING);
+    }
+
+    /// Sets a lesser fact, unless a SYN or an RST waits.
+    #[inline(always)]
+    pub fn pend_lesser(&mut self, value: u32, at: Tick, detail: u32) {
+        if self.is_pending(kind::SYN) || self.is_pending(kind::RST) {
+            return;
+        }
+        self.pend(value, at, detail);
+    }
+
+    /// Decided.
+    #[inline(always)]
+    pub fn unpend(&mut self) {
+        self.state = self.state.without(fact::PENDING);
+    }
+}

@@ -1,0 +1,245 @@
+//! RST: is it believed, and what does it end?
+
+use crate::{
+    counters::Event,
+    history::Letter,
+    policy::Settings,
+    segment::Segment,
+    serial::{after, before},
+    slot::bit,
+    state::fact,
+    taxonomy::{Cause, Ending, Evidence, Verdict},
+    tuple::Side,
+};
+
+use super::{
+    Effects, Flow, cause, outcome,
+    pending::{self, kind},
+    stream::{in_window, window},
+    touch,
+};
+
+/// An RST on an unknown tuple: one record, and nothing stays live.
+#[inline(always)]
+pub fn alone(flow: &mut Flow<'_>, segment: &Segment) -> Effects {
+    let x = segment.side();
+    touch(flow, x, segment);
+    let half = flow.half(x);
+    half.sent = segment.seq;
+    flow.cold_half(x).isn = segment.seq.wrapping_sub(1);
+    flow.note(Letter::Rst, x);
+    let verdict = Verdict::Unverifiable;
+    let by = flow.by(x);
+    let phase = flow.phase();
+    let packed = outcome(
+        Ending::Reset,
+        by,
+        phase,
+        Some(verdict),
+        None,
+        Evidence::None,
+    );
+    flow.end(packed, segment.time).and(Effects::judged(verdict))
+}
+
+/// An RST on a live connection.
+#[inline(never)]
+pub fn step(flow: &mut Flow<'_>, segment: &Segment, settings: &Settings) -> Effects {
+    let x = segment.side();
+    let y = x ^ 1;
+    if let Some(kept) = flow.pending_of(kind::SYN, x)
+        && clears_half_open(flow, segment, y)
+    {
+        // Row 3 of the precedence: the old connection ends, the attempt that
+        // met it lives on with its SYN.
+        let by = flow.by(x);
+        let phase = flow.phase();
+        let ending = Ending::HalfOpenDiscoveredBySyn;
+        let verdict = grade(flow, segment);
+        let cause = Some(Cause::BadAck);
+        let strong = Evidence::WireStrong;
+        let packed = outcome(ending, by, phase, Some(verdict), cause, strong);
+        flow.note(Letter::Rst, x);
+        touch(flow, x, segment);
+        let effects = flow.end(packed, segment.time);
+        flow.cold.pending = kept;
+        return effects.and(Effects::judged(verdict)).with(Effects::REOPEN);
+    }
+    let verdict = grade(flow, segment);
+    let judged = Effects::judged(verdict);
+    match verdict {
+        Verdict::Old | Verdict::Future | Verdict::SynSentBad => judged,
+        Verdict::InWindow | Verdict::Unverifiable => {
+            doubt(flow, segment, settings, verdict, judged)
+        }
+        Verdict::Exact | Verdict::Train | Verdict::FinMinusOne | Verdict::SynSentOk => {
+            let packed = classify(flow, segment, settings, Some(verdict), true);
+            flow.note(Letter::Rst, x);
+            touch(flow, x, segment);
+            flow.end(packed, segment.time).and(judged)
+        }
+    }
+}
+
+/// Two verdicts wait for what follows; an RST beside one that waits counts
+/// only if it is better itself.
+#[inline(always)]
+fn doubt(
+    flow: &mut Flow<'_>,
+    segment: &Segment,
+    settings: &Settings,
+    verdict: Verdict,
+    judged: Effects,
+) -> Effects {
+    let x = segment.side();
+    let y = x ^ 1;
+    if flow.is_pending(kind::RST) {
+        return judged;
+    }
+    if matches!(verdict, Verdict::InWindow)
+        && let Some(challenge) = flow.pending_of(kind::CHALLENGE, y)
+    {
+        let age = segment.tick().wrapping_sub(challenge.at).cast_signed();
+        if age <= settings.challenge.cast_signed() {
+            // y's challenge ACKs are rate limited; the last one stands.
+            return judged.and(Effects::event(Event::RstRejected));
+        }
+    }
+    // What it would mean is known now; nothing that follows changes it.
+    flow.cold.outcome = classify(flow, segment, settings, Some(verdict), false);
+    flow.note(Letter::Rst, x);
+    flow.pend(segment.seq, segment.tick(), pending::rst(x, verdict));
+    judged
+}
+
+/// x answers an ACK of y that does not ack x's pending SYN: no ACK bit, and
+/// seq is what y acked (RFC 9293 3.5.1, figure 10).
+#[inline(always)]
+fn clears_half_open(flow: &mut Flow<'_>, segment: &Segment, y: Side) -> bool {
+    let other = flow.half(y);
+    !segment.flags.ack() && other.is(bit::ACK) && segment.seq == other.acked
+}
+
+/// The verdict, as the RST's receiver y would judge (RFC 5961 3, RFC 9293
+/// 3.10.7.3 and .4).
+#[inline(always)]
+pub fn grade(flow: &mut Flow<'_>, segment: &Segment) -> Verdict {
+    let x = segment.side();
+    let y = x ^ 1;
+    let (mine, other) = (flow.hot.half[x & 1], flow.hot.half[y & 1]);
+    let (seq, isn) = (segment.seq, flow.cold_half(y).isn);
+    let syn_sent = other.bits & (bit::SYN | bit::SYN_ACKED | bit::ACK) == bit::SYN
+        && !mine.is(bit::SYN)
+        && !flow.state.is(fact::ESTABLISHED);
+    if syn_sent {
+        let acks =
+            segment.flags.ack() && after(segment.ack, isn) && !after(segment.ack, other.sent);
+        return if acks {
+            Verdict::SynSentOk
+        } else {
+            Verdict::SynSentBad
+        };
+    }
+    let sent_known = mine.bits & (bit::SEEN | bit::SYN) != 0;
+    let acked_known = other.is(bit::ACK);
+    if sent_known && acked_known && seq == other.acked && seq == mine.sent {
+        return Verdict::Exact;
+    }
+    let in_step = sent_known && seq == mine.sent && !(acked_known && before(seq, other.acked));
+    // The SACK edge is kept until the first FIN.
+    let edge = flow.cold_half(y).edge;
+    let at_edge = !flow.state.is(fact::FIN) && edge != 0 && seq == edge;
+    if in_step && (acked_known || mine.is(bit::SYN)) || at_edge {
+        return Verdict::Train;
+    }
+    if mine.is(bit::FIN) && seq == flow.cold_half(x).fin {
+        return Verdict::FinMinusOne;
+    }
+    if !sent_known || flow.state.any(fact::GAPS | fact::ONE_SIDED) {
+        return Verdict::Unverifiable;
+    }
+    if !acked_known {
+        if !mine.is(bit::SYN) {
+            return Verdict::Unverifiable;
+        }
+        // y has not spoken: x's own sequence is the measure.
+        return if before(seq, mine.sent) {
+            Verdict::Old
+        } else {
+            Verdict::Future
+        };
+    }
+    if before(seq, other.acked) {
+        Verdict::Old
+    } else if seq == other.acked || in_window(seq, other.acked, window(&other)) {
+        Verdict::InWindow
+    } else if other.is(bit::SCALE_KNOWN) {
+        Verdict::Future
+    } else {
+        Verdict::Unverifiable
+    }
+}
+
+/// Which ending it is: the first row of the precedence that fits. `sure` if
+/// the verdict ends it at once.
+#[inline(always)]
+fn classify(
+    flow: &mut Flow<'_>,
+    segment: &Segment,
+    settings: &Settings,
+    verdict: Option<Verdict>,
+    sure: bool,
+) -> u32 {
+    let x = segment.side();
+    let y = x ^ 1;
+    let (mine, other) = (flow.hot.half[x & 1], flow.hot.half[y & 1]);
+    let originator = flow.state.originator() == x;
+    let established = flow.state.is(fact::ESTABLISHED);
+    let reply = !segment.flags.ack();
+    let ending = if !established {
+        let answered = if originator {
+            other.is(bit::SYN)
+        } else {
+            mine.is(bit::SYN)
+        };
+        match (originator, answered) {
+            (false, false) => Ending::Refused,
+            (false, true) => Ending::HandshakeAborted,
+            (true, true) => Ending::HandshakeReset,
+            (true, false) => Ending::Cancelled,
+        }
+    } else if !originator && reply && only_syn_acks(flow, x) && segment.seq == mine.sent {
+        Ending::HandshakeAborted
+    } else if mine.is(bit::FIN) {
+        Ending::ResetAfterOwnFin
+    } else if other.is(bit::FIN) {
+        Ending::ResetAfterPeerFin
+    } else if reply && other.is(bit::ACK) && segment.seq == other.acked && {
+        let quiet = segment.tick().wrapping_sub(mine.last).cast_signed();
+        let silent = mine.is(bit::SEEN) && quiet >= settings.silent.cast_signed();
+        other.bits & (bit::BACKLOG | bit::UNANSWERED) != 0 || silent
+    } {
+        Ending::HalfOpenDiscoveredByData
+    } else {
+        Ending::Reset
+    };
+    let found = cause::of_reset(flow, segment, ending);
+    let evidence = match (found, sure) {
+        (_, false) => Evidence::WireWeak,
+        (None, true) => Evidence::None,
+        (Some(_), true) => Evidence::WireStrong,
+    };
+    let by = flow.by(x);
+    let phase = flow.phase();
+    outcome(ending, by, phase, verdict, found, evidence)
+}
+
+/// R has sent nothing but SYN-ACKs.
+#[inline(always)]
+pub fn only_syn_acks(flow: &mut Flow<'_>, x: Side) -> bool {
+    let isn = flow.cold_half(x).isn;
+    let half = flow.half(x);
+    half.is(bit::SYN)
+        && half.bits & (bit::PURE_ACK | bit::DATA | bit::FIN) == 0
+        && half.sent == isn.wrapping_add(1)
+}

@@ -1,0 +1,200 @@
+//! What runs out, when, and what that means.
+//!
+//! Every timer counts from the last plausible segment, never from the first.
+//! [`due`] needs the hot line alone (but for an RST in doubt), so that a scan
+//! of the table stays cheap; [`expire`] decides under the lock.
+
+use crate::{
+    engine::{
+        Effects, Flow, outcome,
+        pending::{self, kind},
+        reset::only_syn_acks,
+    },
+    policy::Timers,
+    serial::latest,
+    slot::{Hot, Pending, bit},
+    state::{Snapshot, fact},
+    taxonomy::{By, Cause, Ending, Evidence, Sequel},
+    time::{TICK_SHIFT, Tick, tick},
+};
+
+/// When the last segment that counts passed.
+#[inline(always)]
+fn base(hot: &Hot, state: Snapshot) -> Tick {
+    let [a, b] = &hot.half;
+    if state.is_ended() {
+        return latest(a.last, b.last);
+    }
+    match (a.is(bit::SEEN), b.is(bit::SEEN)) {
+        (true, false) => a.last,
+        (false, true) => b.last,
+        _ => latest(a.last, b.last),
+    }
+}
+
+/// The ending that silence brings a live connection, its timer, and whose
+/// silence it is (the side; meaningful where the ending has one).
+#[inline(always)]
+fn silence(hot: &Hot, state: Snapshot, timers: &Timers) -> (Ending, Tick, usize) {
+    let [a, b] = &hot.half;
+    let originator = state.originator();
+    let responder = originator ^ 1;
+    let fins = (a.bits & bit::FIN != 0) as usize + (b.bits & bit::FIN != 0) as usize;
+    if fins == 2 {
+        return (
+            Ending::GracefulUnconfirmed,
+            timers.last_ack,
+            state.first_fin(),
+        );
+    }
+    if fins == 1 {
+        let first = state.first_fin();
+        // With the other end unseen, a FIN that was not retransmitted counts
+        // as acked; whether it was, only the cold half knows.
+        let acked = hot.half[first & 1].is(bit::FIN_ACKED);
+        let believed = state.is(fact::ONE_SIDED) || acked;
+        return if believed {
+            (Ending::HalfClosedAbandoned, timers.half_closed, first)
+        } else {
+            (Ending::FinUnanswered, timers.fin_unanswered, first)
+        };
+    }
+    if !state.is(fact::ESTABLISHED) {
+        return if hot.half[responder & 1].is(bit::SYN) {
+            (Ending::HandshakeUnacked, timers.syn_received, originator)
+        } else {
+            (Ending::Unanswered, timers.syn_sent, responder)
+        };
+    }
+    if !state.is(fact::ONE_SIDED) {
+        if a.is(bit::UNANSWERED) {
+            return (Ending::HalfOpenSilent, timers.half_open, 1);
+        }
+        if b.is(bit::UNANSWERED) {
+            return (Ending::HalfOpenSilent, timers.half_open, 0);
+        }
+    }
+    (Ending::IdleExpired, timers.established_idle, 0)
+}
+
+/// When the slot's next timer runs out. `pending` is asked only if the state
+/// says that something is.
+#[inline(always)]
+pub fn deadline(hot: &Hot, pending: impl FnOnce() -> Pending, timers: &Timers) -> Tick {
+    let state = Snapshot(hot.word);
+    let base = base(hot, state);
+    if state.is_time_wait() {
+        return base.wrapping_add(timers.time_wait);
+    }
+    if state.is_ended() {
+        return base.wrapping_add(timers.reset_linger);
+    }
+    if state.is(fact::PENDING) {
+        let pending = pending();
+        if pending::kind_of(pending) == kind::RST {
+            return pending.at.wrapping_add(timers.reset_confirm);
+        }
+    }
+    base.wrapping_add(silence(hot, state, timers).1)
+}
+
+/// The slot has something that ran out at `now`.
+#[inline(always)]
+pub fn due(hot: &Hot, pending: impl FnOnce() -> Pending, now: Tick, timers: &Timers) -> bool {
+    let state = Snapshot(hot.word);
+    !state.is_free()
+        && now
+            .wrapping_sub(deadline(hot, pending, timers))
+            .cast_signed()
+            >= 0
+}
+
+/// Ends or releases what ran out. A live connection ends at the time at which
+/// its timer ran out, however late that is noticed; an ended one yields the
+/// sequel of its TIME_WAIT. The driver frees an ended slot for which this
+/// returns `true` beside the effects.
+#[inline(always)]
+pub fn expire(flow: &mut Flow<'_>, now: u64, timers: &Timers) -> (Effects, bool) {
+    flow.hot.word = flow.state.0;
+    let kept = flow.cold.pending;
+    let at = deadline(flow.hot, || kept, timers);
+    let late = tick(now).wrapping_sub(at).cast_signed();
+    if late < 0 {
+        return (Effects::NONE, false);
+    }
+    if flow.state.is_time_wait() {
+        return (Effects::sequel(Sequel::Expired), true);
+    }
+    if flow.state.is_ended() {
+        return (Effects::NONE, true);
+    }
+    let then = now.saturating_sub(u64::from(late.cast_unsigned()) << TICK_SHIFT);
+    if flow.is_pending(kind::RST) {
+        // Nothing refuted it: the ending stands, and it was then.
+        let waited = u64::from(timers.reset_confirm) << TICK_SHIFT;
+        let packed = flow.cold.outcome;
+        return (flow.end(packed, then.saturating_sub(waited)), false);
+    }
+    (end_by_silence(flow, then, timers), false)
+}
+
+/// Ends a live connection for the reason that its silence gives.
+#[inline(always)]
+fn end_by_silence(flow: &mut Flow<'_>, then: u64, timers: &Timers) -> Effects {
+    let (mut ending, _, side) = silence(flow.hot, flow.state, timers);
+    let retransmitted = flow.cold_half(side).retransmits > 0;
+    if matches!(ending, Ending::HalfClosedAbandoned)
+        && flow.state.is(fact::ONE_SIDED)
+        && retransmitted
+        && flow.half(side).is(bit::UNANSWERED)
+    {
+        ending = Ending::FinUnanswered;
+    }
+    let by = match ending {
+        Ending::IdleExpired => By::Nobody,
+        Ending::GracefulUnconfirmed if flow.state.is(fact::SIMULTANEOUS) => By::Both,
+        _ => flow.by(side),
+    };
+    let (cause, evidence) = match ending {
+        Ending::HalfOpenSilent | Ending::IdleExpired if overflowed(flow) => {
+            (Some(Cause::AcceptQueueOverflow), Evidence::WireWeak)
+        }
+        Ending::FinUnanswered | Ending::GracefulUnconfirmed if retransmitted => {
+            (Some(Cause::RetransmitTimeout), Evidence::WireWeak)
+        }
+        // Probes and retransmissions both go unanswered; only the latter time
+        // out without a word.
+        Ending::HalfOpenSilent if !flow.hot.half[(side ^ 1) & 1].is(bit::PROBED) => {
+            (Some(Cause::RetransmitTimeout), Evidence::WireWeak)
+        }
+        _ => (None, Evidence::None),
+    };
+    let phase = flow.phase();
+    let packed = outcome(ending, by, phase, None, cause, evidence);
+    flow.end(packed, then)
+}
+
+/// The responder repeated its SYN-ACK although the final ACK had come, and
+/// never said anything else: its accept queue had no room
+/// (net/ipv4/tcp_minisocks.c tcp_check_req).
+#[inline(always)]
+fn overflowed(flow: &mut Flow<'_>) -> bool {
+    let originator = flow.state.originator();
+    let responder = originator ^ 1;
+    flow.hot.half[originator & 1].is(bit::PURE_ACK)
+        && only_syn_acks(flow, responder)
+        && flow.cold_half(responder).retransmits > 1
+}
+
+/// Ends what lives because observation stops, or because its room is needed.
+#[inline(always)]
+pub fn drop_observed(flow: &mut Flow<'_>, now: u64, evicted: bool) -> Effects {
+    let ending = if evicted {
+        Ending::Evicted
+    } else {
+        Ending::Shutdown
+    };
+    let phase = flow.phase();
+    let packed = outcome(ending, By::Observer, phase, None, None, Evidence::None);
+    flow.end(packed, now)
+}

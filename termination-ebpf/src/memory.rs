@@ -1,0 +1,334 @@
+//! The slot table in BPF maps: [`Memory`] for the kernel.
+
+use core::{
+    arch::asm,
+    intrinsics::{AtomicOrdering, atomic_cxchg},
+    ptr::{read_volatile, write_volatile},
+};
+
+use termination_common::{
+    counters,
+    engine::Effects,
+    exchange::Record,
+    policy::Settings,
+    segment::Segment,
+    slot::{Cold, Hot},
+    state::{LOCK_TRIES, Snapshot},
+    table::{Head, LineRef, Memory, Place, SlotRef},
+};
+
+use crate::maps::{
+    COLD, COUNTERS, EVENTS, FINGERPRINTS, HOT, LINE_MASK, LOCKED, SEED, SETTINGS,
+};
+
+/// The table that the maps of this object are.
+#[derive(Clone, Copy)]
+pub struct Maps;
+
+/// A line of FINGERPRINTS.
+#[derive(Clone, Copy)]
+pub struct Line(*mut u64);
+
+/// A slot: its elements of HOT and COLD.
+#[derive(Clone, Copy)]
+pub struct Slot {
+    hot: *mut Hot,
+    cold: *mut Cold,
+}
+
+impl LineRef for Line {
+    #[inline(always)]
+    fn entry(&self, position: u32) -> u64 {
+        // SAFETY: a map value of eight words; the position is masked to it.
+        // Volatile: another CPU may write it.
+        unsafe { read_volatile(self.0.add((position & 7) as usize)) }
+    }
+
+    #[inline(always)]
+    fn set(&self, position: u32, value: u64) {
+        // SAFETY: as above.
+        unsafe { write_volatile(self.0.add((position & 7) as usize), value) };
+    }
+}
+
+/// Stores `value` after everything before it (release).
+#[inline(always)]
+fn release(word: *mut u64, value: u64) {
+    if cfg!(bpf_target_arch = "x86_64") {
+        // x86 keeps stores in order; only the compiler must be told. A plain
+        // store is a tenth of the cost of an exchange.
+        // SAFETY: no instruction, only a barrier to the compiler.
+        unsafe { asm!("", options(nostack, preserves_flags)) };
+        // SAFETY: `word` points at an aligned u64 in a map value.
+        unsafe { write_volatile(word, value) };
+    } else {
+        // SAFETY: as above. An exchange is a full barrier everywhere.
+        unsafe {
+            core::intrinsics::atomic_xchg::<u64, { AtomicOrdering::SeqCst }>(word, value);
+        }
+    }
+}
+
+/// Compare-and-swap, a full barrier.
+#[inline(always)]
+fn exchange(word: *mut u64, old: u64, new: u64) -> bool {
+    // SAFETY: `word` points at an aligned u64 in a map value, and every writer
+    // uses this function or holds the lock in it.
+    unsafe {
+        atomic_cxchg::<u64, { AtomicOrdering::SeqCst }, { AtomicOrdering::SeqCst }>(word, old, new)
+            .1
+    }
+}
+
+impl SlotRef for Slot {
+    #[inline(always)]
+    fn load(&self) -> Snapshot {
+        // SAFETY: a map value; an aligned 64-bit read is atomic.
+        Snapshot(unsafe { read_volatile(&raw const (*self.hot).word) })
+    }
+
+    #[inline(always)]
+    fn exchange(&self, old: Snapshot, new: Snapshot) -> bool {
+        // SAFETY: taking the address of a field of a valid map value.
+        exchange(unsafe { &raw mut (*self.hot).word }, old.0, new.0)
+    }
+
+    #[inline(always)]
+    fn store(&self, new: Snapshot) {
+        // SAFETY: as above.
+        release(unsafe { &raw mut (*self.hot).word }, new.0);
+    }
+
+    #[inline(always)]
+    fn with<R>(&self, f: impl FnOnce(&mut Hot, &mut Cold) -> R) -> R {
+        // SAFETY: map values live as long as the program runs, and the caller
+        // holds the slot's lock, so nobody else has a reference.
+        unsafe { f(&mut *self.hot, &mut *self.cold) }
+    }
+}
+
+impl Memory for Maps {
+    type Line<'a> = Line;
+    type Slot<'a> = Slot;
+
+    #[inline(always)]
+    fn mask(&self) -> u32 {
+        LINE_MASK.load()
+    }
+
+    #[inline(always)]
+    fn seed(&self) -> [u64; 2] {
+        SEED.load()
+    }
+
+    #[inline(always)]
+    fn line(&self, index: u32) -> Option<Line> {
+        FINGERPRINTS.get_ptr_mut(index).map(|line| Line(line.cast()))
+    }
+
+    #[inline(always)]
+    fn slot(&self, index: u32) -> Option<Slot> {
+        let hot = HOT.get_ptr_mut(index)?;
+        let cold = COLD.get_ptr_mut(index)?;
+        Some(Slot { hot, cold })
+    }
+
+    #[inline(always)]
+    fn lock_line(&self, lock: u32) -> bool {
+        let Some(word) = LOCKED.get_ptr_mut(lock) else {
+            return false;
+        };
+        let mut tries = 0;
+        while tries < LOCK_TRIES {
+            if exchange(word, 0, 1) {
+                return true;
+            }
+            tries += 1;
+        }
+        false
+    }
+
+    #[inline(always)]
+    fn unlock_line(&self, lock: u32) {
+        if let Some(word) = LOCKED.get_ptr_mut(lock) {
+            release(word, 0);
+        }
+    }
+
+    #[inline(always)]
+    fn count(&self, counter: usize) {
+        let Some(counters) = COUNTERS.get_ptr_mut(0) else {
+            return;
+        };
+        if counter < counters::COUNT {
+            // SAFETY: this CPU's own value; programs run with bottom halves
+            // off, so none interrupts another between the read and the write.
+            unsafe {
+                let place = (&raw mut (*counters).0).cast::<u64>().add(counter);
+                *place = (*place).wrapping_add(1);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn report(&self, head: Head) -> bool {
+        let first = u64::from(head.event)
+            | u64::from(head.side) << 8
+            | u64::from(head.detail) << 16
+            | u64::from(head.repeated) << 24
+            | u64::from(head.slot) << 32;
+        seams::report(first, head.time, head.state.released().0) != 0
+    }
+
+    #[inline(always)]
+    fn settings(&self) -> &Settings {
+        const DEFAULT: &Settings = &Settings::DEFAULT;
+        SETTINGS.get(0).unwrap_or(DEFAULT)
+    }
+
+    #[inline(always)]
+    fn visit(&self, index: u32, _segment: &Segment) -> u32 {
+        seams::visit(index)
+    }
+
+    #[inline(always)]
+    fn act(&self, index: u32, _segment: &Segment, state: Snapshot, effects: Effects) -> Snapshot {
+        Snapshot(seams::act(index, state.0, effects.0))
+    }
+
+    #[inline(always)]
+    fn tell(&self, index: u32, time: u64, side: u8, state: Snapshot, effects: Effects) -> Snapshot {
+        Snapshot(seams::tell(index, time, side.into(), state.0, effects.0))
+    }
+
+    #[inline(always)]
+    fn claim(&self, place: &Place, _segment: &Segment) -> u32 {
+        seams::claim(place.fingerprint, place.first, place.second)
+    }
+
+    #[inline(always)]
+    fn fill(&self, index: u32, fingerprint: u64, _segment: &Segment, loss: usize) {
+        seams::fill(index, fingerprint, loss as u64);
+    }
+}
+
+/// Functions of scalars with external linkage: the verifier walks each of them
+/// once, with arguments that may be anything ("global functions",
+/// Documentation/bpf/btf.rst), not once for every path of its callers. The
+/// segment is the one in SCRATCH.
+mod seams {
+    use termination_common::{
+        driver,
+        engine::Effects,
+        state::Snapshot,
+        table::Place,
+    };
+
+    use super::Maps;
+    use crate::maps::SCRATCH;
+
+    #[unsafe(no_mangle)]
+    #[inline(never)]
+    pub(super) extern "C" fn report(first: u64, time: u64, word: u64) -> u32 {
+        u32::from(super::report(first, time, word))
+    }
+
+    #[unsafe(no_mangle)]
+    #[inline(never)]
+    pub(super) extern "C" fn visit(index: u32) -> u32 {
+        match SCRATCH.get(0) {
+            Some(segment) => driver::visit(&Maps, index, segment),
+            None => driver::Visit::Done as u32,
+        }
+    }
+
+    #[unsafe(no_mangle)]
+    #[inline(never)]
+    pub(super) extern "C" fn act(index: u32, state: u64, effects: u32) -> u64 {
+        match SCRATCH.get(0) {
+            Some(segment) => {
+                driver::act(&Maps, index, segment, Snapshot(state), Effects(effects)).0
+            }
+            None => state,
+        }
+    }
+
+    #[unsafe(no_mangle)]
+    #[inline(never)]
+    pub(super) extern "C" fn tell(
+        index: u32,
+        time: u64,
+        side: u32,
+        state: u64,
+        effects: u32,
+    ) -> u64 {
+        driver::tell(&Maps, index, time, side as u8, Snapshot(state), Effects(effects)).0
+    }
+
+    #[unsafe(no_mangle)]
+    #[inline(never)]
+    pub(super) extern "C" fn claim(fingerprint: u64, first: u32, second: u32) -> u32 {
+        let place = Place {
+            fingerprint,
+            first,
+            second,
+        };
+        match SCRATCH.get(0) {
+            Some(segment) => driver::claim(&Maps, &place, segment),
+            None => driver::NOWHERE,
+        }
+    }
+
+    #[unsafe(no_mangle)]
+    #[inline(never)]
+    pub(super) extern "C" fn fill(index: u32, fingerprint: u64, loss: u64) -> u32 {
+        if let Some(segment) = SCRATCH.get(0) {
+            driver::fill(&Maps, index, fingerprint, segment, loss as usize);
+        }
+        0
+    }
+}
+
+/// Fills a record in the ring, word by word: a plain copy of this size becomes
+/// a call of `memcpy`, which BPF has only byte by byte.
+#[inline(always)]
+fn report(first: u64, time: u64, word: u64) -> bool {
+    let Some(slot) = Maps.slot((first >> 32) as u32) else {
+        return false;
+    };
+    let Some(mut entry) = EVENTS.reserve(0) else {
+        return false;
+    };
+    let to = entry.as_mut_ptr().cast::<u64>();
+    let hot = slot.hot.cast::<u64>();
+    let cold = slot.cold.cast::<u64>();
+    // SAFETY: `to` has the 27 words of a `Record` (216 bytes): two of head,
+    // eight of hot, seventeen of cold, checked at compile time below. The
+    // sources are whole map values of 8 and 17 words.
+    unsafe {
+        write_volatile(to, first);
+        write_volatile(to.add(1), time);
+        write_volatile(to.add(2), word);
+        let mut index = 1;
+        while index < 8 {
+            write_volatile(to.add(2 + index), read_volatile(hot.add(index)));
+            index += 1;
+        }
+        let mut index = 0;
+        while index < 17 {
+            write_volatile(to.add(10 + index), read_volatile(cold.add(index)));
+            index += 1;
+        }
+    }
+    entry.submit(0);
+    true
+}
+
+const _: () = {
+    use core::mem::{offset_of, size_of};
+    use termination_common::slot::Slot;
+    assert!(size_of::<Record>() == 27 * 8);
+    assert!(offset_of!(Record, copy) == 16);
+    assert!(offset_of!(Slot, cold) == 64);
+    assert!(size_of::<Hot>() == 64 && size_of::<Cold>() == 17 * 8);
+};

@@ -1,0 +1,294 @@
+//! The bytes of a frame, as a BPF program may read them.
+
+mod copied;
+mod sum;
+
+use core::{
+    arch::asm,
+    ffi::c_void,
+    mem::transmute_copy,
+    ptr::{from_mut, with_exposed_provenance},
+};
+
+use aya_ebpf::{
+    EbpfContext as _,
+    bindings::__sk_buff,
+    helpers::bpf_loop,
+    programs::{TcContext, XdpContext},
+};
+use termination_common::{
+    segment::Segment,
+    wire::{self, Bytes, Context, Next, Skip, Step},
+};
+
+/// Headers start below this offset; the verifier wants to know a bound (its
+/// own is 64 KiB), and this one is beyond what the parser can reach.
+const REACH: usize = 0x7fff;
+
+/// What direct packet access sees: all of an XDP frame's first buffer, the
+/// linear part of an skb.
+#[derive(Clone, Copy)]
+pub struct Linear {
+    /// First byte; a packet pointer, and only that, as far as the verifier is
+    /// concerned.
+    data: *const u8,
+    /// Just past the last byte.
+    end: *const u8,
+}
+
+/// An XDP frame.
+pub type XdpPacket = Linear;
+
+impl Linear {
+    /// The frame of an XDP program.
+    #[inline(always)]
+    pub fn xdp(context: &XdpContext) -> XdpPacket {
+        Self {
+            data: with_exposed_provenance(context.data()),
+            end: with_exposed_provenance(context.data_end()),
+        }
+    }
+
+    /// The linear part of a tc program's skb.
+    #[inline(always)]
+    pub fn skb(context: &TcContext) -> Self {
+        Self {
+            data: with_exposed_provenance(context.data()),
+            end: with_exposed_provenance(context.data_end()),
+        }
+    }
+
+    /// Bytes within reach.
+    #[inline(always)]
+    fn length(self) -> usize {
+        self.end.addr().wrapping_sub(self.data.addr())
+    }
+
+    /// A pointer to `length` bytes at `offset`.
+    #[inline(always)]
+    fn at(self, offset: usize, length: usize) -> Option<*const u8> {
+        if offset > REACH {
+            return None;
+        }
+        let start = advance(self.data, offset);
+        // The verifier takes note of exactly this comparison, for `start` and
+        // what is a constant away from it.
+        if start.wrapping_add(length) > self.end {
+            return None;
+        }
+        Some(start)
+    }
+}
+
+/// `base + offset`, out of the compiler's sight. Otherwise it computes a pointer
+/// once for the check and, where registers are short, once more for the read;
+/// to the verifier, the second is another pointer that was never checked.
+#[inline(always)]
+fn advance(base: *const u8, offset: usize) -> *const u8 {
+    let mut pointer = base;
+    // SAFETY: adds two registers and touches nothing else.
+    unsafe {
+        asm!(
+            "{0} += {1}",
+            inout(reg) pointer,
+            in(reg) offset,
+            options(pure, nomem, nostack, preserves_flags)
+        );
+    }
+    pointer
+}
+
+/// The `N` bytes at `pointer`, up to 40, in as few accesses as it takes.
+///
+/// In assembly, for headers are where they are: the compiler would read each
+/// byte for itself, as it may not assume that the machine reads a misaligned
+/// word. This one may: the verifier refuses the program where it cannot be.
+/// (Telling the compiler so, `allows-misaligned-mem-access` since LLVM 22,
+/// makes it misalign its own stack too, which the verifier always refuses.)
+///
+/// # Safety
+/// The bytes are there.
+#[inline(always)]
+unsafe fn load<const N: usize>(pointer: *const u8) -> [u8; N] {
+    /// One access: its width in BPF's terms, its Rust type, its place.
+    macro_rules! access {
+        ($width:literal, $type:ty, $place:literal) => {{
+            let value: u64;
+            // SAFETY: within the bytes, as each caller below has checked; it
+            // reads, and nothing else.
+            unsafe {
+                asm!(
+                    concat!("{0} = *(", $width, " *)({1} + ", $place, ")"),
+                    lateout(reg) value,
+                    in(reg) pointer,
+                    options(pure, readonly, nostack, preserves_flags)
+                );
+            }
+            value as $type
+        }};
+    }
+    macro_rules! words {
+        ($words:ident: $($index:literal at $place:literal),+) => {
+            $( if N >= $place + 4 { $words[$index] = access!("u32", u32, $place); } )+
+        };
+    }
+    const { assert!(matches!(N, 1 | 2) || N % 4 == 0 && N <= 40) };
+    let mut words = [0u32; 10];
+    match N {
+        1 => words[0] = access!("u8", u32, 0),
+        2 => words[0] = access!("u16", u32, 0),
+        _ => {
+            words!(
+                words: 0 at 0, 1 at 4, 2 at 8, 3 at 12, 4 at 16,
+                5 at 20, 6 at 24, 7 at 28, 8 at 32, 9 at 36
+            );
+        }
+    }
+    // SAFETY: 40 bytes, of which N are wanted; the machine is little-endian,
+    // as are all that this is built for, so the low bytes come first.
+    unsafe { transmute_copy(&words) }
+}
+
+impl Bytes for Linear {
+    #[inline(always)]
+    fn array<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
+        let start = self.at(offset, N)?;
+        // SAFETY: `at` has checked that N bytes from here are in the packet,
+        // which nobody else writes while the program runs.
+        Some(unsafe { load(start) })
+    }
+
+    #[inline(always)]
+    fn sum(&self, offset: usize, length: usize) -> Option<u32> {
+        u32::try_from(sum::sum(*self, offset, length)).ok()
+    }
+
+    #[inline(always)]
+    fn forget(&self, offset: usize, noise: u32) -> usize {
+        forget(offset, noise)
+    }
+
+    #[inline(always)]
+    fn repeat<S: Step>(rounds: u32, state: &mut S) {
+        repeat(rounds, state);
+    }
+}
+
+/// [`Bytes::forget`]: to the verifier, any offset within reach.
+#[inline(always)]
+fn forget(offset: usize, noise: u32) -> usize {
+    blur(offset as u64, noise) as usize & REACH
+}
+
+/// The same value, of which the verifier no longer knows the low 32 bits: it
+/// sees something unknown mixed in twice, not that twice is never. Not `pure`,
+/// or the compiler would move it to where it is of no use.
+#[inline(always)]
+fn blur(mut value: u64, noise: u32) -> u64 {
+    // SAFETY: computes with two registers and touches nothing else.
+    unsafe {
+        asm!(
+            "{0} ^= {1}",
+            "{0} ^= {1}",
+            inout(reg) value,
+            in(reg) u64::from(noise),
+            options(nomem, nostack, preserves_flags)
+        );
+    }
+    value
+}
+
+/// [`Bytes::repeat`].
+#[inline(always)]
+fn repeat<S: Step>(rounds: u32, state: &mut S) {
+    /// 1 ends the loop.
+    extern "C" fn round<S: Step>(_index: u64, state: *mut S) -> u64 {
+        // SAFETY: the pointer is the one handed to the helper below, which
+        // returns only when all rounds are done.
+        match unsafe { (*state).step() } {
+            Next::Continue => 0,
+            Next::Stop => 1,
+        }
+    }
+    let callback = round::<S> as extern "C" fn(u64, *mut S) -> u64;
+    // SAFETY: the callback has the signature that the helper wants, and the
+    // state outlives the call.
+    unsafe {
+        bpf_loop(rounds, callback as *mut c_void, from_mut(state).cast(), 0);
+    }
+}
+
+/// What an skb starts with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// An Ethernet header.
+    Ethernet,
+    /// An IP header: the device has no link layer (tun, WireGuard, IP tunnels).
+    Ip,
+}
+
+/// The skb of a tc program.
+pub struct SkbPacket<'a> {
+    context: &'a TcContext,
+    start: Start,
+}
+
+impl<'a> SkbPacket<'a> {
+    /// The skb of a program's context.
+    #[inline(always)]
+    pub const fn new(context: &'a TcContext, start: Start) -> Self {
+        Self { context, start }
+    }
+
+    /// Reads the skb's segment.
+    ///
+    /// Headers are nearly always in the linear part. Where they are not, all
+    /// is read once more from a copy, rather than each access having two ways
+    /// to go: that would cost everybody, and double what the verifier has to
+    /// walk at every access. Pulling the data up would change the skb.
+    ///
+    /// # Errors
+    /// The reason why there is no segment.
+    #[inline(always)]
+    pub fn read(&self, context: &Context, segment: &mut Segment) -> Result<(), Skip> {
+        let linear = Linear::skb(self.context);
+        let result = read(linear, self.start, context, segment);
+        if result == Err(Skip::Runt) && linear.length() < self.context.len() as usize {
+            let skb = self.context.as_ptr().cast();
+            let number = read_copied(skb, self.start as u64, context, segment);
+            return Skip::from_number(number as u8).map_or(Ok(()), Err);
+        }
+        result
+    }
+}
+
+#[inline(always)]
+fn read<B: Bytes>(
+    bytes: B,
+    start: Start,
+    context: &Context,
+    segment: &mut Segment,
+) -> Result<(), Skip> {
+    match start {
+        Start::Ethernet => wire::ethernet(bytes, context, segment),
+        Start::Ip => wire::ip(bytes, 0, context, segment),
+    }
+}
+
+/// The number of the [`Skip`], 0 for none, for a BPF sub-program returns one
+/// register.
+#[inline(never)]
+fn read_copied(skb: *mut __sk_buff, start: u64, context: &Context, segment: &mut Segment) -> u64 {
+    let start = if start == Start::Ip as u64 {
+        Start::Ip
+    } else {
+        Start::Ethernet
+    };
+    let Some(copied) = copied::Copied::skb(skb) else {
+        return Skip::Runt as u64;
+    };
+    match read(copied, start, context, segment) {
+        Ok(()) => 0,
+        Err(skip) => skip as u64,
+    }
+}

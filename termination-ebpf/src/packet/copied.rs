@@ -1,0 +1,73 @@
+//! The headers of an skb that is not linear.
+
+use aya_ebpf::{
+    bindings::__sk_buff, btf_maps::PerCpuArray, helpers::bpf_skb_load_bytes, macros::btf_map,
+};
+use termination_common::wire::{Bytes, Step};
+
+use super::{advance, forget, load, repeat};
+
+/// Bytes of an skb that are copied where direct access does not reach: more
+/// than Ethernet, QinQ, IPv6 and TCP with all options (14 + 8 + 40 + 60), and
+/// room for extension headers.
+const HEADERS: usize = 256;
+
+/// Where they are copied to.
+#[btf_map]
+static HEADER_BYTES: PerCpuArray<[u8; HEADERS], 1> = PerCpuArray::new();
+
+/// The first bytes of an skb, copied.
+#[derive(Clone, Copy)]
+pub(super) struct Copied {
+    /// [`HEADERS`] bytes of a map value.
+    bytes: *const u8,
+    /// How many of them are the skb's.
+    length: usize,
+}
+
+impl Copied {
+    #[inline(always)]
+    pub(super) fn skb(skb: *mut __sk_buff) -> Option<Self> {
+        let bytes = HEADER_BYTES.get_ptr_mut(0)?;
+        // SAFETY: the context of the running program.
+        let length = (unsafe { (*skb).len } as usize).min(HEADERS);
+        if length == 0 {
+            return None;
+        }
+        // SAFETY: the buffer has room for `length` bytes, and no other program
+        // on this CPU uses it meanwhile: tc programs do not nest, and the
+        // program has read what it wants before it ends.
+        let result = unsafe { bpf_skb_load_bytes(skb.cast(), 0, bytes.cast(), length as u32) };
+        (result == 0).then_some(Self {
+            bytes: bytes.cast(),
+            length,
+        })
+    }
+}
+
+impl Bytes for Copied {
+    #[inline(always)]
+    fn array<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
+        if offset > HEADERS - N || offset + N > self.length {
+            return None;
+        }
+        // SAFETY: N bytes from there are in the buffer.
+        Some(unsafe { load(advance(self.bytes, offset)) })
+    }
+
+    /// Never asked for: checksums are verified at XDP alone.
+    #[inline(always)]
+    fn sum(&self, _offset: usize, _length: usize) -> Option<u32> {
+        None
+    }
+
+    #[inline(always)]
+    fn forget(&self, offset: usize, noise: u32) -> usize {
+        forget(offset, noise)
+    }
+
+    #[inline(always)]
+    fn repeat<S: Step>(rounds: u32, state: &mut S) {
+        repeat(rounds, state);
+    }
+}

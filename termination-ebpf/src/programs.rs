@@ -1,0 +1,249 @@
+//! The bodies of the programs, the same in both objects but for the source of
+//! time and place.
+
+use core::{arch::asm, ffi::c_void};
+
+use aya_ebpf::{
+    EbpfContext as _,
+    bindings::{__sk_buff, xdp_action, xdp_md},
+    helpers::{bpf_ktime_get_coarse_ns, bpf_ktime_get_ns, bpf_loop},
+    programs::{TcContext, XdpContext},
+};
+use termination_common::{
+    counters, driver,
+    exchange::{Operation, SWEEP_BATCH, SweepHeader, SweepRequest},
+    policy::Timers,
+    segment::{Flags, Segment, mark},
+    table::Memory as _,
+    wire::{self, Context, Skip},
+};
+
+use crate::{
+    maps::SCRATCH,
+    memory::Maps,
+    packet::{Linear, SkbPacket, Start},
+};
+
+/// An observer lets the next program, or the stack, decide
+/// (include/uapi/linux/pkt_cls.h TC_ACT_UNSPEC, TCX_NEXT).
+pub const UNSPEC: i32 = -1;
+
+/// Where time and place come from.
+pub trait Source {
+    /// Time (0: take the kernel's once the flags are known) and home of an XDP
+    /// frame.
+    fn xdp(context: &XdpContext) -> (u64, u32);
+    /// The same of an skb.
+    fn skb(context: &TcContext, egress: bool) -> (u64, u32);
+}
+
+/// The kernel's clock and the interface.
+pub struct Live;
+
+impl Source for Live {
+    #[inline(always)]
+    fn xdp(context: &XdpContext) -> (u64, u32) {
+        (0, (context.ingress_ifindex() as u32) << 1)
+    }
+
+    #[inline(always)]
+    fn skb(context: &TcContext, egress: bool) -> (u64, u32) {
+        // SAFETY: the context of the running program.
+        let index = unsafe { (*context.skb.skb).ifindex };
+        (0, index << 1 | u32::from(egress))
+    }
+}
+
+/// The frame's metadata, for tests: 8 bytes of time and 4 of home before an
+/// XDP frame; `tstamp` and `cb[0]` of an skb.
+pub struct Replay;
+
+impl Source for Replay {
+    #[inline(always)]
+    fn xdp(context: &XdpContext) -> (u64, u32) {
+        let meta = context.metadata();
+        if meta + 16 > context.metadata_end() {
+            return (0, 0);
+        }
+        // SAFETY: 16 bytes of metadata, checked above, 4-byte aligned by the
+        // kernel (bpf_xdp_adjust_meta).
+        unsafe {
+            let words = core::ptr::with_exposed_provenance::<u32>(meta);
+            let time = u64::from(*words) | u64::from(*words.add(1)) << 32;
+            (time, *words.add(2))
+        }
+    }
+
+    #[inline(always)]
+    fn skb(context: &TcContext, _egress: bool) -> (u64, u32) {
+        // SAFETY: the context of the running program.
+        unsafe {
+            let skb = context.skb.skb;
+            ((*skb).tstamp, (*skb).cb[0])
+        }
+    }
+}
+
+/// XDP ingress: native or generic.
+#[inline(always)]
+pub fn ingress_xdp<S: Source>(context: &XdpContext) -> u32 {
+    finish(parse_xdp::<S>(context.ctx));
+    xdp_action::XDP_PASS
+}
+
+/// TC: egress always, ingress where XDP cannot be had.
+#[inline(always)]
+pub fn tc<S: Source>(context: &TcContext, egress: bool) -> i32 {
+    finish(parse_skb::<S>(context.skb.skb, u32::from(egress)));
+    UNSPEC
+}
+
+/// Parses into SCRATCH; a sub-program, so that its stack is given back before
+/// the table is visited. Returns the number of the [`Skip`], or 0.
+#[inline(never)]
+fn parse_xdp<S: Source>(context: *mut xdp_md) -> u32 {
+    let context = &XdpContext::new(context);
+    let Some(segment) = scratch() else {
+        return Skip::Runt as u32;
+    };
+    let (time, home) = S::xdp(context);
+    let facts = Context {
+        time,
+        home,
+        packets: 1,
+        length: (context.data_end() - context.data()) as u32,
+        verify_checksum: true,
+        ..Context::default()
+    };
+    let packet = Linear::xdp(context);
+    number(wire::ethernet(packet, &facts, segment))
+}
+
+/// The same of an skb.
+#[inline(never)]
+fn parse_skb<S: Source>(context: *mut __sk_buff, egress: u32) -> u32 {
+    let context = &TcContext::new(context);
+    let egress = egress != 0;
+    let Some(segment) = scratch() else {
+        return Skip::Runt as u32;
+    };
+    let (time, home) = S::skb(context, egress);
+    // SAFETY: the context of the running program.
+    let segments = unsafe { (*context.skb.skb).gso_segs };
+    let facts = Context {
+        time,
+        home,
+        marks: if egress { mark::EGRESS } else { 0 },
+        packets: if segments > 1 { segments as u16 } else { 1 },
+        length: context.len(),
+        ..Context::default()
+    };
+    let packet = SkbPacket::new(context, Start::Ethernet);
+    number(packet.read(&facts, segment))
+}
+
+#[inline(always)]
+fn number(parsed: Result<(), Skip>) -> u32 {
+    match parsed {
+        Ok(()) => 0,
+        Err(skip) => skip as u32,
+    }
+}
+
+#[inline(always)]
+fn scratch<'a>() -> Option<&'a mut Segment> {
+    // SAFETY: this CPU's own; programs run with bottom halves off, so nobody
+    // else uses it until this one has returned.
+    SCRATCH
+        .get_ptr_mut(0)
+        .map(|segment| unsafe { &mut *segment })
+}
+
+#[inline(always)]
+fn finish(skip: u32) {
+    if skip != 0 {
+        Maps.count(counters::SKIP + skip as usize);
+    } else if let Some(segment) = scratch() {
+        if segment.time == 0 {
+            segment.time = clock(segment.flags);
+        }
+        if segment.has(mark::ODD_FLAGS) {
+            Maps.count(counters::ODD_FLAGS);
+        }
+        driver::observe(&Maps, segment);
+    }
+}
+
+/// Full resolution costs more than the parse: it is for what is reported.
+#[inline(always)]
+fn clock(flags: Flags) -> u64 {
+    if flags.any(Flags::SYN | Flags::FIN | Flags::RST) {
+        // SAFETY: no arguments.
+        unsafe { bpf_ktime_get_ns() }
+    } else {
+        // SAFETY: no arguments.
+        unsafe { bpf_ktime_get_coarse_ns() }
+    }
+}
+
+/// Time passes for the slots that the "packet" names
+/// ([`termination_common::exchange`]); run by BPF_PROG_TEST_RUN only.
+#[inline(always)]
+pub fn sweep(context: &XdpContext) -> u32 {
+    let (data, end) = (context.data(), context.data_end());
+    if data + size_of::<SweepHeader>() > end {
+        return xdp_action::XDP_ABORTED;
+    }
+    // SAFETY: a whole header is within the packet, checked above.
+    let count = unsafe { (*core::ptr::with_exposed_provenance::<SweepHeader>(data)).count };
+    let mut frame = context.as_ptr();
+    // SAFETY: the callback has the type that bpf_loop wants, and `frame` lives
+    // as long as the call.
+    unsafe {
+        bpf_loop(
+            count.min(SWEEP_BATCH as u32),
+            one as *mut c_void,
+            (&raw mut frame).cast(),
+            0,
+        );
+    }
+    xdp_action::XDP_PASS
+}
+
+const _: () = assert!(size_of::<SweepRequest>() == 1 << 4);
+
+/// One request of the batch: bpf_loop's callback.
+extern "C" fn one(index: u32, frame: *mut *mut c_void) -> i64 {
+    // SAFETY: `sweep` passes the address of its context pointer.
+    let context = XdpContext::new(unsafe { (*frame).cast::<xdp_md>() });
+    let (data, end) = (context.data(), context.data_end());
+    if index >= SWEEP_BATCH as u32 || data + size_of::<SweepHeader>() > end {
+        return 1;
+    }
+    let header = core::ptr::with_exposed_provenance::<SweepHeader>(data);
+    let mut offset = u64::from(index);
+    // SAFETY: arithmetic on a register. Out of the compiler's sight, which
+    // would drop the mask that the verifier needs to see as the bound.
+    unsafe {
+        asm!("{0} &= 255", "{0} <<= 4", inout(reg) offset, options(pure, nomem, nostack));
+    }
+    let offset = size_of::<SweepHeader>() + offset as usize;
+    let place = data + offset;
+    if place + size_of::<SweepRequest>() > end {
+        return 1;
+    }
+    let request = core::ptr::with_exposed_provenance_mut::<SweepRequest>(place);
+    // SAFETY: header and request are within the packet, checked above, plain
+    // data, and nobody else's while the program runs.
+    unsafe {
+        let operation = if (*header).operation == Operation::Shutdown as u32 {
+            Operation::Shutdown
+        } else {
+            Operation::Visit
+        };
+        let timers: &Timers = &(*header).timers;
+        (*request).status = driver::sweep(&Maps, (*request).id, operation, (*header).now, timers);
+    }
+    0
+}
+

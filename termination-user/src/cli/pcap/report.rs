@@ -1,0 +1,121 @@
+//! From the records of a capture to what is written.
+
+use std::collections::HashMap;
+
+use termination_common::exchange::Record;
+
+use super::super::{Halt, output::Output};
+use crate::report::{Clock, Ending, Id, Report, TimeWait, table::Events, table::Style, zeek_log};
+
+/// Captures keep Unix time.
+const CLOCK: Clock = Clock { offset_ns: 0 };
+/// There is no table that an id could be confused with.
+const EPOCH: u16 = 0;
+
+/// Writes what was asked for.
+#[derive(Debug)]
+pub(super) enum Reporter {
+    /// Nothing: the summary comes at the end.
+    Silent,
+    /// One line per connection, once its TIME_WAIT is over.
+    Json {
+        /// Events too.
+        events: bool,
+        /// Endings in TIME_WAIT: at most what waits at one moment of the
+        /// capture, whatever the size of the file.
+        waiting: HashMap<Id, Ending>,
+    },
+    /// conn.log.
+    Zeek,
+    /// One row each.
+    Rows(Events),
+}
+
+impl Reporter {
+    /// What the flags ask for.
+    pub(super) fn new(json: bool, zeek: bool, events: bool, style: Style) -> Self {
+        if json {
+            Self::Json {
+                events,
+                waiting: HashMap::new(),
+            }
+        } else if zeek {
+            Self::Zeek
+        } else if events {
+            Self::Rows(Events::new(style))
+        } else {
+            Self::Silent
+        }
+    }
+
+    /// The summary is still to come.
+    pub(super) const fn is_silent(&self) -> bool {
+        matches!(self, Self::Silent)
+    }
+
+    /// What comes before the first record.
+    pub(super) fn begin(&self, output: &mut Output) -> Result<(), Halt> {
+        match self {
+            Self::Silent | Self::Json { .. } => Ok(()),
+            Self::Zeek => output.write(&zeek_log::header()),
+            Self::Rows(events) => output.write(&events.header()),
+        }
+    }
+
+    /// One record.
+    pub(super) fn record(&mut self, record: &Record, output: &mut Output) -> Result<(), Halt> {
+        if self.is_silent() {
+            return Ok(());
+        }
+        let Some(report) = Report::from_record(record, EPOCH, &CLOCK) else {
+            return Ok(());
+        };
+        match (self, report) {
+            (Self::Zeek, Report::Ending(ending)) => {
+                output.write(&zeek_log::row(&ending))?;
+                output.write("\n")
+            }
+            (Self::Rows(events), report) => output.write(&events.row(&report)),
+            (Self::Json { waiting, .. }, Report::Ending(ending)) => {
+                match Self::keep(waiting, ending) {
+                    Some(ending) => output.json(&ending),
+                    None => Ok(()),
+                }
+            }
+            (Self::Json { waiting, .. }, Report::TimeWait(end)) => {
+                match Self::fold(waiting, &end) {
+                    Some(ending) => output.json(&ending),
+                    None => Ok(()),
+                }
+            }
+            (Self::Json { events: true, .. }, Report::Event(event)) => output.json(&event),
+            _ => Ok(()),
+        }
+    }
+
+    /// Keeps an ending whose TIME_WAIT is to come; gives others back.
+    fn keep(waiting: &mut HashMap<Id, Ending>, ending: Ending) -> Option<Ending> {
+        if ending.time_wait.is_none() {
+            return Some(ending);
+        }
+        waiting.insert(ending.id, ending);
+        None
+    }
+
+    /// The ending that this TIME_WAIT followed, complete.
+    fn fold(waiting: &mut HashMap<Id, Ending>, end: &TimeWait) -> Option<Ending> {
+        let mut ending = waiting.remove(&end.id)?;
+        ending.fold(end);
+        Some(ending)
+    }
+
+    /// What is left after the last record, in the order of the endings.
+    pub(super) fn end(&mut self, output: &mut Output) -> Result<(), Halt> {
+        let Self::Json { waiting, .. } = self else {
+            return Ok(());
+        };
+        let mut left: Vec<_> = std::mem::take(waiting).into_values().collect();
+        left.sort_by_key(|ending| (ending.ended_at, ending.id));
+        left.iter().try_for_each(|ending| output.json(ending))
+    }
+}

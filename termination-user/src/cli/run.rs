@@ -1,0 +1,96 @@
+//! `termination run`.
+
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+
+use super::Halt;
+use crate::control::{self, Level, Mode, RunOptions};
+
+/// What to attach to, and how.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// Interface by name, pattern ('veth*') or `any`; may be given more than
+    /// once
+    #[arg(short, long = "interface", value_name = "IFACE", required = true)]
+    interfaces: Vec<String>,
+    /// Where incoming packets are seen
+    #[arg(long, value_enum, default_value_t)]
+    mode: Mode,
+    /// Which directions are seen
+    #[arg(long, value_enum, default_value_t)]
+    hooks: Hooks,
+    /// Use the clsact qdisc even where TCX exists, as before Linux 6.6
+    #[arg(long)]
+    clsact: bool,
+    /// Room for this many connections, rounded up to a power of two
+    #[arg(long, value_name = "N", default_value_t = RunOptions::CONNECTIONS,
+          value_parser = clap::value_parser!(u32).range(1..))]
+    connections: u32,
+    /// Policy file (TOML); read again on SIGHUP
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
+    /// Network namespace of the interfaces: a name under /run/netns or a path
+    #[arg(long, value_name = "NAME")]
+    netns: Option<String>,
+    /// How much of a connection is tracked
+    #[arg(long, value_enum, default_value_t)]
+    level: Level,
+    /// Say nothing but errors
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+/// Which directions are seen.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum Hooks {
+    /// As the kind of interface suggests: on `lo` ingress, elsewhere both
+    #[default]
+    Auto,
+    /// What the interface receives
+    Ingress,
+    /// What the interface sends
+    Egress,
+    /// Both
+    Both,
+}
+
+impl Hooks {
+    const fn chosen(self) -> Option<control::Hooks> {
+        match self {
+            Self::Auto => None,
+            Self::Ingress => Some(control::Hooks::Ingress),
+            Self::Egress => Some(control::Hooks::Egress),
+            Self::Both => Some(control::Hooks::Both),
+        }
+    }
+}
+
+/// Observes until told to stop.
+pub(super) fn main(arguments: Arguments, socket: PathBuf) -> Result<(), Halt> {
+    let Arguments {
+        interfaces,
+        mode,
+        hooks,
+        clsact,
+        connections,
+        policy,
+        netns,
+        level,
+        quiet,
+    } = arguments;
+    control::run(RunOptions {
+        interfaces,
+        mode,
+        hooks: hooks.chosen(),
+        clsact,
+        connections,
+        policy,
+        netns,
+        level,
+        quiet,
+        socket,
+        ..RunOptions::default()
+    })?;
+    Ok(())
+}

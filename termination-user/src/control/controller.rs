@@ -1,0 +1,336 @@
+//! What the event loop and those who answer questions share. One thread: cells
+//! instead of locks, and nothing borrowed across an await.
+
+use std::{
+    cell::{Cell, RefCell},
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use termination_common::{
+    counters::{self, Counters},
+    exchange::{Operation, Record, SWEEP_BATCH},
+    policy::setting,
+    slot::SlotId,
+    taxonomy::Ending,
+};
+use tokio::{
+    sync::watch,
+    task,
+    time::{Instant, sleep},
+};
+
+use super::{
+    clock,
+    hub::Hub,
+    load::Loaded,
+    ring::Pump,
+    status::{Facts, Status},
+    sweep::{self, Tally},
+};
+use crate::{
+    policy::Policy,
+    report::{self, Clock, Gauges, Stats},
+};
+
+/// Batches between two looks at the ring: so many slots yield at most a sixth
+/// of the records that the smallest default ring holds.
+const BATCHES_A_TURN: usize = 32;
+
+/// How long the end waits in all for followers that are behind.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Readings of counters and table before `difference` is believed under load.
+const READINGS: usize = 5;
+
+/// How far the controller's life has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Observing.
+    Running,
+    /// Asked to stop.
+    Stopping,
+    /// Nothing is attached any more, and all that lived has ended.
+    Stopped,
+}
+
+/// The shared state.
+pub struct Controller {
+    loaded: Loaded,
+    facts: Facts,
+    policy: Cell<Policy>,
+    clock: Cell<Clock>,
+    /// Who hears of what happens.
+    pub hub: RefCell<Hub>,
+    /// How far its life has come.
+    pub stage: watch::Sender<Stage>,
+}
+
+impl Controller {
+    /// Over what was loaded.
+    pub fn new(loaded: Loaded, facts: Facts, policy: Policy, clock: Clock) -> Self {
+        Self {
+            loaded,
+            facts,
+            policy: Cell::new(policy),
+            clock: Cell::new(clock),
+            hub: RefCell::default(),
+            stage: watch::Sender::new(Stage::Running),
+        }
+    }
+
+    /// The programs and the table.
+    pub const fn loaded(&self) -> &Loaded {
+        &self.loaded
+    }
+
+    /// The policy in effect.
+    pub const fn policy(&self) -> Policy {
+        self.policy.get()
+    }
+
+    /// The offset last measured.
+    pub const fn clock(&self) -> Clock {
+        self.clock.get()
+    }
+
+    /// Measures the offset again: the wall clock may have been set.
+    pub fn measure_clock(&self) {
+        // Cannot fail where it did not fail at the start; then the last stays.
+        if let Ok(offset_ns) = clock::offset() {
+            self.clock.set(Clock { offset_ns });
+        }
+    }
+
+    /// What runs.
+    pub fn status(&self) -> Status {
+        Status::new(&self.facts, self.loaded.sizes)
+    }
+
+    /// Puts the policy file into effect anew. On failure the old one stays.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the file, with line and key.
+    pub fn reload(&self) -> anyhow::Result<String> {
+        let Some(path) = &self.facts.policy else {
+            return Ok("no policy file was given: the defaults stay".to_owned());
+        };
+        let policy = Policy::read(path)?;
+        self.apply(policy)
+            .context("cannot put the policy into effect")?;
+        Ok(format!("policy {} is in effect", path.display()))
+    }
+
+    /// Puts a policy into effect.
+    fn apply(&self, policy: Policy) -> anyhow::Result<()> {
+        self.loaded.set(settings(policy, self.facts.rfc1337))?;
+        self.policy.set(policy);
+        Ok(())
+    }
+
+    /// A record came out of the ring.
+    pub fn publish(&self, record: Record) {
+        let (epoch, clock) = (self.loaded.epoch, self.clock.get());
+        self.hub
+            .borrow_mut()
+            .publish(record, |record| line_of(record, epoch, &clock));
+    }
+
+    /// The remembered records as lines, oldest first.
+    pub fn recent(&self, count: usize) -> Vec<String> {
+        let (epoch, clock) = (self.loaded.epoch, self.clock.get());
+        let hub = self.hub.borrow();
+        hub.recent(count)
+            .filter_map(|record| line_of(record, epoch, &clock))
+            .collect()
+    }
+
+    /// One look at the timers: finds what is due, has it done, hands on what
+    /// comes of it.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refused a batch; what was not done is found again next time.
+    pub async fn look_at_timers(&self, pump: &mut Pump) -> anyhow::Result<Tally> {
+        let ids = sweep::due(
+            &self.loaded.table,
+            clock::monotonic()?,
+            &self.policy().timers,
+        );
+        self.act(Operation::Visit, ids, pump).await
+    }
+
+    /// Ends what lives and frees the rest. Nothing may be attached any more.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refused a batch.
+    pub async fn end_all(&self, pump: &mut Pump) -> anyhow::Result<()> {
+        // A program may still have been at work when its hook was dropped; a
+        // lock that stayed taken and a full ring are asked again.
+        const PASSES: usize = 8;
+        for _ in 0..PASSES {
+            let ids = sweep::everything(&self.loaded.table);
+            if ids.is_empty() {
+                break;
+            }
+            self.act(Operation::Shutdown, ids, pump).await?;
+        }
+        pump.drain_all(|record| self.publish(record));
+        Ok(())
+    }
+
+    /// Hands slots to the kernel batch by batch, emptying the ring in between
+    /// and letting those who answer questions go on.
+    async fn act(
+        &self,
+        operation: Operation,
+        mut ids: Vec<SlotId>,
+        pump: &mut Pump,
+    ) -> anyhow::Result<Tally> {
+        let (sweep, timers) = (self.loaded.sweep()?, self.policy().timers);
+        let stopping = matches!(operation, Operation::Shutdown);
+        let patience = Instant::now() + PATIENCE;
+        let mut sum = Tally::default();
+        // Once more for those that found the ring full; then the next look.
+        for _ in 0..2 {
+            for (number, batch) in ids.chunks(SWEEP_BATCH).enumerate() {
+                if number > 0 && number.is_multiple_of(BATCHES_A_TURN) {
+                    pump.drain_all(|record| self.publish(record));
+                    if stopping {
+                        self.wait_for_followers(patience).await;
+                    }
+                    task::yield_now().await;
+                }
+                let now = clock::monotonic()?;
+                let tally = sweep::batch(sweep, now, operation, timers, batch)
+                    .context("the kernel did not run `sweep` (BPF_PROG_TEST_RUN)")?;
+                sum.add(tally);
+            }
+            ids = std::mem::take(&mut sum.unreported);
+            if ids.is_empty() {
+                break;
+            }
+            pump.drain_all(|record| self.publish(record));
+        }
+        Ok(sum)
+    }
+
+    /// At the end there is time for those who are behind, as long as they read;
+    /// while observing, the timers do not wait for them.
+    async fn wait_for_followers(&self, until: Instant) {
+        const STEP: Duration = Duration::from_millis(2);
+        const STUCK: u32 = 25;
+        let (mut last, mut idle) = (usize::MAX, 0);
+        while idle < STUCK && Instant::now() < until {
+            let backlog = self.hub.borrow().backlog();
+            if backlog == 0 {
+                return;
+            }
+            idle = if backlog == last { idle + 1 } else { 0 };
+            last = backlog;
+            sleep(STEP).await;
+        }
+    }
+
+    /// One walk over the table.
+    fn gauges(&self) -> Gauges {
+        let mut gauges = Gauges::default();
+        let table = &self.loaded.table;
+        for slot in table.occupied() {
+            if let Some(hot) = table.hot(slot) {
+                gauges.count(&hot, || table.outcome(slot));
+            }
+        }
+        gauges
+    }
+
+    /// Counters and gauges. A difference that is only due to reading both
+    /// while connections come and go is not reported: it has to persist.
+    ///
+    /// # Errors
+    ///
+    /// What bpf(2) answered.
+    pub async fn stats(&self) -> anyhow::Result<Stats> {
+        let mut before = self.counters()?;
+        let mut least: Option<Stats> = None;
+        for _ in 0..READINGS {
+            let gauges = self.gauges();
+            let after = self.counters()?;
+            let at = Some(self.clock().at(clock::monotonic()?));
+            let mut stats = Stats::new(&after, &gauges, at);
+            if balance(&before) == balance(&after) {
+                // Quiet, or as many came as went: nothing explains a
+                // difference away.
+                return Ok(stats);
+            }
+            // What lives was counted somewhere between the two readings.
+            let first = Stats::new(&before, &gauges, None).difference;
+            if first.signum() * stats.difference.signum() <= 0 {
+                stats.difference = 0;
+                return Ok(stats);
+            }
+            let small = least
+                .as_ref()
+                .is_none_or(|least| stats.difference.abs() < least.difference.abs());
+            if small {
+                least = Some(stats);
+            }
+            before = after;
+            task::yield_now().await;
+        }
+        least.context("no reading of the counters")
+    }
+
+    /// The counters, summed over all CPUs.
+    ///
+    /// # Errors
+    ///
+    /// What bpf(2) answered.
+    pub fn counters(&self) -> anyhow::Result<Counters> {
+        self.loaded.counters().context("cannot read the counters")
+    }
+}
+
+/// What would be live by the counters alone: opened + midstream - endings.
+const fn balance(counters: &Counters) -> [u64; 2] {
+    let mut endings = 0;
+    let mut ending = 0;
+    while ending < Ending::ALL.len() {
+        endings += counters.0[counters::ENDING + Ending::ALL[ending] as usize];
+        ending += 1;
+    }
+    [
+        counters.0[counters::OPENED] + counters.0[counters::MIDSTREAM],
+        endings,
+    ]
+}
+
+/// The settings of a policy on this host.
+pub const fn settings(policy: Policy, rfc1337: bool) -> termination_common::policy::Settings {
+    let mut settings = policy.settings;
+    if rfc1337 {
+        settings.flags |= setting::RFC1337;
+    }
+    settings
+}
+
+/// The line of a record; `None` if it makes no sense.
+fn line_of(record: &Record, epoch: u16, clock: &Clock) -> Option<String> {
+    serde_json::to_string(&report::Report::from_record(record, epoch, clock)?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_should_live_is_opened_and_midstream_without_endings() {
+        let mut counters = Counters::default();
+        counters.0[counters::OPENED] = 3;
+        counters.0[counters::MIDSTREAM] = 1;
+        counters.0[counters::ENDING + Ending::Reset as usize] = 2;
+        assert_eq!(balance(&counters), [4, 2]);
+    }
+}

@@ -1,0 +1,140 @@
+//! What runs, and what came of it.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+use termination_common::{
+    counters::{self, Counters, Event, Loss},
+    taxonomy::Ending,
+};
+
+use super::{load::Sizes, options::Level};
+use crate::report::{self, Timestamp};
+
+/// An interface in [`Status`].
+#[derive(Clone, Debug, Serialize)]
+pub struct InterfaceStatus {
+    /// Its name.
+    pub name: String,
+    /// Its index.
+    pub index: u32,
+    /// `native`, `generic`, `tcx`, `clsact`; null where not observed.
+    pub ingress: Option<&'static str>,
+    /// `tcx`, `clsact`; null where not observed.
+    pub egress: Option<&'static str>,
+}
+
+/// `"type":"status"`: what runs.
+#[derive(Clone, Debug, Serialize)]
+pub struct Status {
+    /// [`report::SCHEMA`].
+    pub schema: u32,
+    /// `status`.
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    /// Process id of the controller.
+    pub pid: u32,
+    /// When it was ready.
+    pub started_at: Timestamp,
+    /// What it is attached to.
+    pub interfaces: Vec<InterfaceStatus>,
+    /// Their namespace; null for the controller's own.
+    pub netns: Option<String>,
+    /// `full` or `closing`.
+    pub level: &'static str,
+    /// Room for this many connections.
+    pub connections: u32,
+    /// What table and ring take of the kernel's memory.
+    pub memory_bytes: u64,
+    /// Policy file; null for the defaults.
+    pub policy: Option<PathBuf>,
+}
+
+/// What is fixed from start to end.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// When it was ready.
+    pub started_at: Timestamp,
+    /// What it is attached to.
+    pub interfaces: Vec<InterfaceStatus>,
+    /// Their namespace.
+    pub netns: Option<String>,
+    /// How much is tracked.
+    pub level: Level,
+    /// Policy file.
+    pub policy: Option<PathBuf>,
+    /// `net.ipv4.tcp_rfc1337` is set in the namespace of the interfaces.
+    pub rfc1337: bool,
+}
+
+impl Status {
+    /// Of this process.
+    pub fn new(facts: &Facts, sizes: Sizes) -> Self {
+        let Facts {
+            started_at,
+            interfaces,
+            netns,
+            level,
+            policy,
+            rfc1337: _,
+        } = facts.clone();
+        Self {
+            schema: report::SCHEMA,
+            kind: "status",
+            pid: std::process::id(),
+            started_at,
+            interfaces,
+            netns,
+            level: level.name(),
+            connections: sizes.slots(),
+            memory_bytes: sizes.bytes(),
+            policy,
+        }
+    }
+}
+
+/// Two lines for the end: endings by kind, and what was lost.
+pub fn summary(counters: &Counters) -> [String; 2] {
+    let list = |named: Vec<(&str, u64)>| {
+        let parts: Vec<_> = named
+            .into_iter()
+            .filter(|&(_, count)| count > 0)
+            .map(|(name, count)| format!("{name} {count}"))
+            .collect();
+        if parts.is_empty() {
+            "none".to_owned()
+        } else {
+            parts.join(", ")
+        }
+    };
+    let endings = Ending::ALL
+        .iter()
+        .map(|&e| (e.name(), counters.0[counters::ENDING + e as usize]));
+    let losses = Loss::ALL
+        .iter()
+        .map(|&l| (l.name(), counters.0[counters::LOSS + l as usize]));
+    let seen = counters.0[counters::OPENED] + counters.0[counters::MIDSTREAM];
+    let strays = counters.0[counters::EVENT + Event::StraySegment as usize];
+    [
+        format!(
+            "{seen} connections, {strays} strays; endings: {}",
+            list(endings.collect())
+        ),
+        format!("losses: {}", list(losses.collect())),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_summary_names_what_was_and_what_was_lost() {
+        let mut counters = Counters::default();
+        counters.0[counters::OPENED] = 3;
+        counters.0[counters::ENDING + Ending::Reset as usize] = 2;
+        let [endings, losses] = summary(&counters);
+        assert_eq!(endings, "3 connections, 0 strays; endings: reset 2");
+        assert_eq!(losses, "losses: none");
+    }
+}

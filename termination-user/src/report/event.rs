@@ -1,0 +1,81 @@
+//! `"type":"event"`: what is worth a line and is no ending.
+
+use serde::{Deserialize, Serialize};
+use termination_common::{
+    counters,
+    exchange::Record,
+    facts::{self, EndState},
+    taxonomy::{By, Verdict},
+};
+
+use super::{
+    Kind, SCHEMA,
+    ending::role,
+    names,
+    value::{Address, Clock, Id, Sides, Timestamp},
+};
+
+/// An event. The connection goes on, or had ended before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// [`Kind::Event`].
+    #[serde(rename = "type")]
+    pub kind: Kind,
+    /// What happened.
+    #[serde(with = "names::word")]
+    pub event: counters::Event,
+    /// To which connection.
+    pub id: Id,
+    /// Who opened it.
+    pub originator: Address,
+    /// The other end.
+    pub responder: Address,
+    /// Whose segment it was: `originator` or `responder`. Of
+    /// `half_open_suspected`, the end that asked and got no answer.
+    #[serde(with = "names::word")]
+    pub by: By,
+    /// On the RST, of `rst_rejected`.
+    #[serde(with = "names::word_or_null")]
+    pub verdict: Option<Verdict>,
+    /// Where the ends stand after it.
+    #[serde(with = "names::words")]
+    pub states: Sides<Option<EndState>>,
+    /// When.
+    pub at: Timestamp,
+    /// The same was reported before.
+    pub repeated: bool,
+}
+
+impl Event {
+    /// Of a record of the ring; `None` if its number is no event's.
+    pub fn from_record(record: &Record, epoch: u16, clock: &Clock) -> Option<Self> {
+        let slot = &record.copy;
+        let event = counters::Event::from_number(record.event)?;
+        let Sides {
+            originator,
+            responder,
+        } = Address::of(slot);
+        Some(Self {
+            schema: SCHEMA,
+            kind: Kind::Event,
+            event,
+            id: Id {
+                epoch,
+                slot: record.slot,
+                generation: slot.state().generation(),
+            },
+            originator,
+            responder,
+            by: role(slot, usize::from(record.side)),
+            verdict: match event {
+                counters::Event::RstRejected => Verdict::from_number(record.detail),
+                _ => None,
+            },
+            states: Sides::of(slot, |side| facts::end_state(slot, side)),
+            at: clock.at(record.time),
+            repeated: record.repeated != 0,
+        })
+    }
+}

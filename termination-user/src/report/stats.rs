@@ -1,0 +1,327 @@
+//! `"type":"stats"`: all counters, and what lives.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser::SerializeMap as _};
+use termination_common::{
+    counters::{self, Counters, Event, Loss},
+    facts::{LiveState, live_state},
+    slot::Hot,
+    state::{Life, Snapshot},
+    taxonomy::{Ending, Holder, Outcome, Sequel, Verdict},
+    wire::Skip,
+};
+
+use super::{Kind, SCHEMA, value::Timestamp};
+
+/// All counters since the table was made, and the gauges of now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stats {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// [`Kind::Stats`].
+    #[serde(rename = "type")]
+    pub kind: Kind,
+    /// Connections that opened with a SYN or SYN-ACK.
+    pub opened: u64,
+    /// Connections met after their handshake.
+    pub midstream: u64,
+    /// Connections that live, by state.
+    pub live: Live,
+    /// Connections that ended, by ending; every ending is listed.
+    pub endings: Tally,
+    /// TIME_WAITs that are held now, by holder.
+    pub time_wait: Held,
+    /// What could not be done as it should; every kind is listed.
+    pub losses: Tally,
+    /// opened + midstream - live - endings: 0 whenever the table is quiet.
+    pub difference: i64,
+    /// Tuples that linger after an ending without TIME_WAIT, now.
+    pub lingering: u64,
+    /// TIME_WAITs entered.
+    pub time_wait_entered: u64,
+    /// TIME_WAITs that are over, by sequel.
+    pub sequels: Tally,
+    /// TIME_WAIT restarts by a retransmitted FIN.
+    pub fin_restarts: u64,
+    /// RSTs by verdict.
+    pub resets: Tally,
+    /// Events, whether or not somebody listened.
+    pub events: Tally,
+    /// TCP segments that were tracked or tried.
+    pub segments: u64,
+    /// Segments on an unknown tuple that opened nothing.
+    pub untracked_segments: u64,
+    /// Segments with RST and SYN or FIN.
+    pub odd_flags: u64,
+    /// Frames that were passed untracked, by reason.
+    pub untracked_frames: Tally,
+    /// As of when; null offline.
+    pub at: Option<Timestamp>,
+}
+
+/// Connections that live.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Live {
+    /// SYN sent, no SYN-ACK.
+    pub syn_sent: u64,
+    /// SYN-ACK sent, not acked.
+    pub syn_received: u64,
+    /// Open both ways.
+    pub established: u64,
+    /// One FIN.
+    pub half_closed: u64,
+    /// Two FINs.
+    pub closing: u64,
+}
+
+impl Live {
+    /// Name and number, in order.
+    pub const fn each(&self) -> [(&'static str, u64); 5] {
+        let Self {
+            syn_sent,
+            syn_received,
+            established,
+            half_closed,
+            closing,
+        } = *self;
+        [
+            ("syn_sent", syn_sent),
+            ("syn_received", syn_received),
+            ("established", established),
+            ("half_closed", half_closed),
+            ("closing", closing),
+        ]
+    }
+
+    /// All together.
+    pub fn sum(&self) -> u64 {
+        self.each().iter().map(|&(_, number)| number).sum()
+    }
+}
+
+/// TIME_WAITs that are held.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// By the originator.
+    pub originator: u64,
+    /// By the responder.
+    pub responder: u64,
+    /// By both: one connection, two sockets.
+    pub both: u64,
+}
+
+impl Held {
+    /// Name and number, in order.
+    pub const fn each(&self) -> [(&'static str, u64); 3] {
+        let Self {
+            originator,
+            responder,
+            both,
+        } = *self;
+        [
+            ("originator", originator),
+            ("responder", responder),
+            ("both", both),
+        ]
+    }
+
+    /// Connections in TIME_WAIT.
+    pub fn sum(&self) -> u64 {
+        self.each().iter().map(|&(_, number)| number).sum()
+    }
+
+    /// One more.
+    pub const fn count(&mut self, holder: Holder) {
+        match holder {
+            Holder::None => {}
+            Holder::Originator => self.originator += 1,
+            Holder::Responder => self.responder += 1,
+            Holder::Both => self.both += 1,
+        }
+    }
+}
+
+/// What a walk over the table finds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Gauges {
+    /// Connections that live.
+    pub live: Live,
+    /// TIME_WAITs that are held.
+    pub time_wait: Held,
+    /// Ended, no TIME_WAIT, tuple still kept.
+    pub lingering: u64,
+}
+
+impl Gauges {
+    /// Counts one slot by its hot line and its packed outcome
+    /// ([`termination_common::slot::Cold::outcome`]; read of a TIME_WAIT only).
+    pub fn count(&mut self, hot: &Hot, outcome: impl FnOnce() -> u32) {
+        match Snapshot(hot.word).life() {
+            Life::Free => {}
+            Life::Live => match live_state(hot) {
+                LiveState::SynSent => self.live.syn_sent += 1,
+                LiveState::SynReceived => self.live.syn_received += 1,
+                LiveState::Established => self.live.established += 1,
+                LiveState::HalfClosed => self.live.half_closed += 1,
+                LiveState::Closing => self.live.closing += 1,
+            },
+            Life::Ended => self.lingering += 1,
+            Life::TimeWait => {
+                let holder = Holder::from_number(Outcome::packed_holder(outcome()));
+                self.time_wait.count(holder.unwrap_or(Holder::None));
+            }
+        }
+    }
+}
+
+/// Numbers by name, in the order of the vocabulary.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tally(pub Vec<(String, u64)>);
+
+impl Tally {
+    /// From the counters of a vocabulary.
+    fn of<T: Copy>(
+        counters: &Counters,
+        base: usize,
+        all: &[T],
+        number: impl Fn(T) -> usize,
+        name: impl Fn(T) -> &'static str,
+    ) -> Self {
+        let read = |value| {
+            let count = counters.0.get(base + number(value)).copied();
+            (name(value).to_owned(), count.unwrap_or(0))
+        };
+        Self(all.iter().copied().map(read).collect())
+    }
+
+    /// The number of `name`; 0 if it is not listed.
+    pub fn get(&self, name: &str) -> u64 {
+        let found = self.0.iter().find(|(known, _)| known == name);
+        found.map_or(0, |&(_, number)| number)
+    }
+
+    /// All together.
+    pub fn sum(&self) -> u64 {
+        self.0.iter().map(|&(_, number)| number).sum()
+    }
+
+    /// Those above zero, the largest first.
+    pub fn sorted(&self) -> Vec<(&str, u64)> {
+        let mut sorted: Vec<_> = self
+            .0
+            .iter()
+            .map(|(name, number)| (name.as_str(), *number))
+            .filter(|&(_, number)| number > 0)
+            .collect();
+        sorted.sort_by_key(|&(_, number)| std::cmp::Reverse(number));
+        sorted
+    }
+}
+
+impl Serialize for Tally {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut map = to.serialize_map(Some(self.0.len()))?;
+        for (name, number) in &self.0 {
+            map.serialize_entry(name, number)?;
+        }
+        map.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Tally {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        /// Keeps the order of the text.
+        struct Entries;
+        impl<'de> de::Visitor<'de> for Entries {
+            type Value = Tally;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("numbers by name")
+            }
+
+            fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Tally, A::Error> {
+                let mut tally = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    tally.push(entry);
+                }
+                Ok(Tally(tally))
+            }
+        }
+        from.deserialize_map(Entries)
+    }
+}
+
+impl Stats {
+    /// From the sum of the counters of all CPUs and a walk over the table.
+    pub fn new(sums: &Counters, gauges: &Gauges, at: Option<Timestamp>) -> Self {
+        let read = |index: usize| sums.0.get(index).copied().unwrap_or(0);
+        let Gauges {
+            live,
+            time_wait,
+            lingering,
+        } = *gauges;
+        let opened = read(counters::OPENED);
+        let midstream = read(counters::MIDSTREAM);
+        let before = opened.wrapping_add(midstream);
+        let after = live.sum().wrapping_add(sums.endings());
+        Self {
+            schema: SCHEMA,
+            kind: Kind::Stats,
+            opened,
+            midstream,
+            live,
+            endings: Tally::of(
+                sums,
+                counters::ENDING,
+                Ending::ALL,
+                |value| value as usize,
+                Ending::name,
+            ),
+            time_wait,
+            losses: Tally::of(
+                sums,
+                counters::LOSS,
+                Loss::ALL,
+                |value| value as usize,
+                Loss::name,
+            ),
+            difference: before.wrapping_sub(after).cast_signed(),
+            lingering,
+            time_wait_entered: read(counters::TIME_WAIT),
+            sequels: Tally::of(
+                sums,
+                counters::SEQUEL,
+                Sequel::ALL,
+                |value| value as usize,
+                Sequel::name,
+            ),
+            fin_restarts: read(counters::FIN_RESTARTS),
+            resets: Tally::of(
+                sums,
+                counters::VERDICT,
+                Verdict::ALL,
+                |value| value as usize,
+                Verdict::name,
+            ),
+            events: Tally::of(
+                sums,
+                counters::EVENT,
+                Event::ALL,
+                |value| value as usize,
+                Event::name,
+            ),
+            segments: read(counters::SEGMENTS),
+            untracked_segments: read(counters::UNTRACKED),
+            odd_flags: read(counters::ODD_FLAGS),
+            untracked_frames: Tally::of(
+                sums,
+                counters::SKIP,
+                Skip::ALL,
+                |value| value as usize,
+                Skip::name,
+            ),
+            at,
+        }
+    }
+}
