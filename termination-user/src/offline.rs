@@ -130,7 +130,9 @@ impl Offline {
             packets: 1,
             length: packet.length,
             trimmed: (bytes.len() as u64) < u64::from(packet.length),
-            verify_checksum: true,
+            // Which side of the wire the capture was taken on is not known, and
+            // what leaves a host has its checksum filled in later.
+            verify_checksum: false,
             ..Context::default()
         };
         let (offset, kind) = match packet.entry() {

@@ -2,6 +2,7 @@
 
 mod apt;
 mod command;
+mod demo;
 mod llvm;
 mod privileges;
 mod setup;
@@ -25,6 +26,8 @@ struct Options {
 enum Verb {
     /// Install what is needed to build, test and demonstrate; nothing if it is all there
     Setup,
+    /// Set up, then watch 2,000 real connections end, and compare with the kernel
+    Demo,
     /// Set up, then run every check: format, lints, tests, loom
     Test(test::Options),
 }
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
 fn run(options: &Options) -> anyhow::Result<()> {
     match &options.verb {
         Verb::Setup => setup::run(),
+        Verb::Demo => demo::run(),
         Verb::Test(options) => test::run(options),
     }
 }
