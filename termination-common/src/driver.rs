@@ -10,7 +10,7 @@ use crate::{
     engine::{self, Effects, Flow},
     exchange::{Operation, swept},
     policy::Timers,
-    segment::Segment,
+    segment::{Segment, mark},
     slot::{SlotId, bit},
     state::{Snapshot, fact},
     table::{
@@ -33,7 +33,7 @@ pub enum Visit {
 
 /// Applies one segment to the table.
 #[inline(always)]
-pub fn observe<M: Memory>(memory: &M, segment: &Segment) {
+pub fn observe<M: Memory>(memory: &M, segment: &mut Segment) {
     memory.count(counters::SEGMENTS);
     let place = Place::of(&segment.tuple, memory.seed(), memory.mask());
     // A slot that was freed or taken over meanwhile is looked for once more.
@@ -78,7 +78,7 @@ fn find<M: Memory>(memory: &M, place: &Place) -> u32 {
 
 /// Steps the connection in a slot, if it is this one. Returns [`Visit`].
 #[inline(always)]
-pub fn visit<M: Memory>(memory: &M, index: u32, segment: &Segment) -> u32 {
+pub fn visit<M: Memory>(memory: &M, index: u32, segment: &mut Segment) -> u32 {
     let Some(slot) = memory.slot(index) else {
         return Visit::Gone as u32;
     };
@@ -92,6 +92,11 @@ pub fn visit<M: Memory>(memory: &M, index: u32, segment: &Segment) -> u32 {
         }
         return Visit::Done as u32;
     };
+    if state.is(fact::FIN) && segment.has(mark::COARSE_TIME) {
+        // From the first FIN on, delays are reported.
+        segment.time = memory.now();
+        segment.marks &= !mark::COARSE_TIME;
+    }
     let (mut state, effects, done) = slot.with(|hot, cold| {
         if state.is_free() || cold.tuple != segment.tuple {
             return (state, Effects::NONE, Visit::Gone as u32);
@@ -442,7 +447,7 @@ pub fn sweep<M: Memory>(
     let Some(slot) = memory.slot(id.slot) else {
         return swept::LEFT;
     };
-    let line = id.slot / LINE & (LOCKS - 1);
+    let line = (id.slot / LINE) & (LOCKS - 1);
     let seen = slot.load();
     if seen.is_free() || seen.generation() != id.generation {
         return swept::LEFT;

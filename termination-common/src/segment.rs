@@ -75,6 +75,8 @@ pub mod mark {
     pub const SAMPLED: u16 = 1 << 10;
     /// RST came with SYN or FIN; these were cleared, for RST wins.
     pub const ODD_FLAGS: u16 = 1 << 11;
+    /// `time` has the resolution of a kernel tick (1 to 10 ms).
+    pub const COARSE_TIME: u16 = 1 << 12;
 }
 
 /// One TCP segment: addresses, sequence space, options and where it was seen.

@@ -126,6 +126,9 @@ pub trait Memory {
     fn report(&self, head: Head) -> bool;
     /// Policy.
     fn settings(&self) -> &Settings;
+    /// The time with full resolution, for a segment that came with
+    /// [`crate::segment::mark::COARSE_TIME`].
+    fn now(&self) -> u64;
 
     // The seams of the driver. In the kernel each is a function of scalars that
     // the verifier walks once by itself, instead of once for every path that
@@ -133,7 +136,7 @@ pub trait Memory {
 
     /// [`driver::visit`].
     #[inline(always)]
-    fn visit(&self, index: u32, segment: &Segment) -> u32
+    fn visit(&self, index: u32, segment: &mut Segment) -> u32
     where
         Self: Sized,
     {

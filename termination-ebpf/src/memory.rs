@@ -6,6 +6,7 @@ use core::{
     ptr::{read_volatile, write_volatile},
 };
 
+use aya_ebpf::helpers::bpf_ktime_get_ns;
 use termination_common::{
     counters,
     engine::Effects,
@@ -18,8 +19,18 @@ use termination_common::{
 };
 
 use crate::maps::{
-    COLD, COUNTERS, EVENTS, FINGERPRINTS, HOT, LINE_MASK, LOCKED, SEED, SETTINGS,
+    COLD, COUNTERS, EVENTS, FINGERPRINTS, HOT, LINE_MASK, LOCKED, SCRATCH, SEED, SETTINGS,
 };
+
+/// Where this CPU's program parses into.
+#[inline(always)]
+pub fn scratch<'a>() -> Option<&'a mut Segment> {
+    // SAFETY: this CPU's own; programs run with bottom halves off, so nobody
+    // else uses it until this one has returned.
+    SCRATCH
+        .get_ptr_mut(0)
+        .map(|segment| unsafe { &mut *segment })
+}
 
 /// The table that the maps of this object are.
 #[derive(Clone, Copy)]
@@ -187,7 +198,13 @@ impl Memory for Maps {
     }
 
     #[inline(always)]
-    fn visit(&self, index: u32, _segment: &Segment) -> u32 {
+    fn now(&self) -> u64 {
+        // SAFETY: no arguments.
+        unsafe { bpf_ktime_get_ns() }
+    }
+
+    #[inline(always)]
+    fn visit(&self, index: u32, _segment: &mut Segment) -> u32 {
         seams::visit(index)
     }
 
@@ -224,7 +241,7 @@ mod seams {
         table::Place,
     };
 
-    use super::Maps;
+    use super::{Maps, scratch};
     use crate::maps::SCRATCH;
 
     #[unsafe(no_mangle)]
@@ -236,7 +253,7 @@ mod seams {
     #[unsafe(no_mangle)]
     #[inline(never)]
     pub(super) extern "C" fn visit(index: u32) -> u32 {
-        match SCRATCH.get(0) {
+        match scratch() {
             Some(segment) => driver::visit(&Maps, index, segment),
             None => driver::Visit::Done as u32,
         }

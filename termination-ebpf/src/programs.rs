@@ -19,8 +19,7 @@ use termination_common::{
 };
 
 use crate::{
-    maps::SCRATCH,
-    memory::Maps,
+    memory::{Maps, scratch},
     packet::{Linear, SkbPacket, Start},
 };
 
@@ -151,21 +150,12 @@ fn number(parsed: Result<(), Skip>) -> u32 {
 }
 
 #[inline(always)]
-fn scratch<'a>() -> Option<&'a mut Segment> {
-    // SAFETY: this CPU's own; programs run with bottom halves off, so nobody
-    // else uses it until this one has returned.
-    SCRATCH
-        .get_ptr_mut(0)
-        .map(|segment| unsafe { &mut *segment })
-}
-
-#[inline(always)]
 fn finish(skip: u32) {
     if skip != 0 {
         Maps.count(counters::SKIP + skip as usize);
     } else if let Some(segment) = scratch() {
         if segment.time == 0 {
-            segment.time = clock(segment.flags);
+            stamp(segment);
         }
         if segment.has(mark::ODD_FLAGS) {
             Maps.count(counters::ODD_FLAGS);
@@ -176,13 +166,14 @@ fn finish(skip: u32) {
 
 /// Full resolution costs more than the parse: it is for what is reported.
 #[inline(always)]
-fn clock(flags: Flags) -> u64 {
-    if flags.any(Flags::SYN | Flags::FIN | Flags::RST) {
+fn stamp(segment: &mut Segment) {
+    if segment.flags.any(Flags::SYN | Flags::FIN | Flags::RST) {
         // SAFETY: no arguments.
-        unsafe { bpf_ktime_get_ns() }
+        segment.time = unsafe { bpf_ktime_get_ns() };
     } else {
         // SAFETY: no arguments.
-        unsafe { bpf_ktime_get_coarse_ns() }
+        segment.time = unsafe { bpf_ktime_get_coarse_ns() };
+        segment.marks |= mark::COARSE_TIME;
     }
 }
 

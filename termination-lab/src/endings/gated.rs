@@ -1,7 +1,7 @@
 //! Endings that need segments to cross or to be lost.
 
 use std::{
-    io::ErrorKind,
+    io::{ErrorKind, Write as _},
     net::{Shutdown, TcpStream},
 };
 
@@ -109,8 +109,9 @@ pub fn keepalive_timeout(gated: &Gated, family: Family) -> Result<Tuple> {
     Ok(tuple)
 }
 
-/// The server vanishes without a word and comes back without memory; data of
-/// the client then draws a RST.
+/// The server vanishes without a word. Data of the client is lost at first; by
+/// the time it is repeated, the server is back without memory, and answers with
+/// a RST.
 ///
 /// # Errors
 ///
@@ -119,20 +120,23 @@ pub fn forgotten_by_server(gated: &Gated, family: Family) -> Result<Tuple> {
     let service = Service::open(&gated.pair, family)?;
     let conversation = settled(&service)?;
     let tuple = conversation.tuple;
+    const DATA: &[u8] = b"are you there?";
     let (mut client, server) = conversation.seen_from(Side::Client);
-    // Its RST is lost: to the client it is as if its memory were.
-    gated.gate.rule(|direction, packet| {
-        let lost = direction == Direction::ToClient && packet.is(flag::RST);
-        if lost { Action::Drop } else { Action::Pass }
-    });
+    // Its own RST is lost: to the client it is as if its memory were.
+    gated.gate.cut();
     abort(server)?;
     gated
         .gate
         .until_seen("the RST that is lost", tuple.responder, |packet| {
             packet.is(flag::RST)
         })?;
+    client.write_all(DATA).to(|| "write".to_owned())?;
+    gated
+        .gate
+        .until_seen("the data that is lost", tuple.originator, |packet| {
+            packet.payload == DATA.len()
+        })?;
     gated.gate.open();
-    std::io::Write::write_all(&mut client, b"are you there").to(|| "write".to_owned())?;
     expect_error(
         until_gone(&client, PATIENCE)?,
         &[ErrorKind::ConnectionReset],

@@ -68,7 +68,11 @@ impl Event {
             },
             originator,
             responder,
-            by: role(slot, usize::from(record.side)),
+            by: match event {
+                // The segment is the ack; the one who has closed is meant.
+                counters::Event::HalfClosed => role(slot, slot.state().first_fin()),
+                _ => role(slot, usize::from(record.side)),
+            },
             verdict: match event {
                 counters::Event::RstRejected => Verdict::from_number(record.detail),
                 _ => None,

@@ -1,6 +1,9 @@
 //! Who closes how, and what that is called.
 
-use std::time::Duration;
+use std::{
+    io::{self, Write as _},
+    time::Duration,
+};
 
 use anyhow::{Context as _, Result};
 use termination_lab::{
@@ -114,6 +117,8 @@ pub(super) fn play(pair: &Pair, observer: &Observer, each: usize) -> Result<Ledg
     {
         print!("  {name:<29}{:<36}", expected.to_string());
         for family in FAMILIES {
+            // A row shows while it grows.
+            io::stdout().flush()?;
             let service = Service::open(pair, family)?;
             let mut batch = Vec::with_capacity(each);
             for _ in 0..each {

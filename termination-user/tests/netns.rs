@@ -1,0 +1,12 @@
+//! Real sockets in network namespaces, real programs attached to real
+//! interfaces, and what `termination` says of them. Each test has namespaces,
+//! interfaces, programs and a control socket of its own.
+
+#[path = "netns/crossing.rs"]
+mod crossing;
+#[path = "netns/endings.rs"]
+mod endings;
+#[path = "netns/hooks.rs"]
+mod hooks;
+#[path = "netns/observer.rs"]
+mod observer;
