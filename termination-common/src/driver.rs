@@ -175,13 +175,7 @@ fn set_class<M: Memory>(memory: &M, index: u32, state: Snapshot, settled: bool) 
 
 /// Hands the record of an ending over.
 #[inline(always)]
-fn report_ending<M: Memory>(
-    memory: &M,
-    index: u32,
-    state: Snapshot,
-    time: u64,
-    side: u8,
-) -> bool {
+fn report_ending<M: Memory>(memory: &M, index: u32, state: Snapshot, time: u64, side: u8) -> bool {
     memory.report(Head {
         event: Event::Ending as u8,
         side,

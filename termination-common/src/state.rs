@@ -13,8 +13,9 @@
 //! all writes to the slot before it. A reader loads the word (acquire), reads
 //! the slot, fences (acquire) and loads the word again.
 
-/// Tries before a program gives up a lock and counts `losses.contended`.
-pub const LOCK_TRIES: u32 = 256;
+/// Tries before a program gives up a lock and counts `losses.contended`; few
+/// under loom, where each is a place to change threads.
+pub const LOCK_TRIES: u32 = if cfg!(loom) { 4 } else { 256 };
 
 /// What a slot holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

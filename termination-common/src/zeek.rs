@@ -66,7 +66,8 @@ fn end(slot: &Slot, x: Side) -> End {
     if place(slot, 's', x).is_some() {
         let answered = place(slot, 'h', y).is_some()
             || place(slot, 's', y).is_some()
-            || slot.hot.half[y & 1].is(bit::SEEN | bit::ACK) && slot.hot.half[x & 1].is(bit::SYN_ACKED);
+            || slot.hot.half[y & 1].is(bit::SEEN | bit::ACK)
+                && slot.hot.half[x & 1].is(bit::SYN_ACKED);
         return if answered { End::Open } else { End::Syn };
     }
     End::Silent

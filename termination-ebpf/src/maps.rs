@@ -57,3 +57,8 @@ pub static LINE_MASK: Global<u32> = Global::new(0);
 /// Key of the hash.
 #[unsafe(no_mangle)]
 pub static SEED: Global<[u64; 2]> = Global::new([0; 2]);
+
+/// Encapsulations to look into ([`termination_common::wire::tunnel::Follow`]);
+/// 0: none, and the verifier drops the code.
+#[unsafe(no_mangle)]
+pub static FOLLOW: Global<u32> = Global::new(0);

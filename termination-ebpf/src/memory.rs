@@ -134,7 +134,9 @@ impl Memory for Maps {
 
     #[inline(always)]
     fn line(&self, index: u32) -> Option<Line> {
-        FINGERPRINTS.get_ptr_mut(index).map(|line| Line(line.cast()))
+        FINGERPRINTS
+            .get_ptr_mut(index)
+            .map(|line| Line(line.cast()))
     }
 
     #[inline(always)]
@@ -234,12 +236,7 @@ impl Memory for Maps {
 /// Documentation/bpf/btf.rst), not once for every path of its callers. The
 /// segment is the one in SCRATCH.
 mod seams {
-    use termination_common::{
-        driver,
-        engine::Effects,
-        state::Snapshot,
-        table::Place,
-    };
+    use termination_common::{driver, engine::Effects, state::Snapshot, table::Place};
 
     use super::{Maps, scratch};
     use crate::maps::SCRATCH;
@@ -279,7 +276,15 @@ mod seams {
         state: u64,
         effects: u32,
     ) -> u64 {
-        driver::tell(&Maps, index, time, side as u8, Snapshot(state), Effects(effects)).0
+        driver::tell(
+            &Maps,
+            index,
+            time,
+            side as u8,
+            Snapshot(state),
+            Effects(effects),
+        )
+        .0
     }
 
     #[unsafe(no_mangle)]

@@ -15,10 +15,11 @@ use termination_common::{
     policy::Timers,
     segment::{Flags, Segment, mark},
     table::Memory as _,
-    wire::{self, Context, Skip},
+    wire::{self, Bytes as _, Context, Skip, tunnel},
 };
 
 use crate::{
+    maps::FOLLOW,
     memory::{Maps, scratch},
     packet::{Linear, SkbPacket, Start},
 };
@@ -115,6 +116,11 @@ fn parse_xdp<S: Source>(context: *mut xdp_md) -> u32 {
         ..Context::default()
     };
     let packet = Linear::xdp(context);
+    let peeled = peel(packet);
+    if peeled != 0 {
+        let (offset, kind) = place(packet, peeled);
+        return number(wire::by_ethertype(packet, offset, kind, &facts, segment));
+    }
     number(wire::ethernet(packet, &facts, segment))
 }
 
@@ -137,8 +143,50 @@ fn parse_skb<S: Source>(context: *mut __sk_buff, egress: u32) -> u32 {
         length: context.len(),
         ..Context::default()
     };
+    let linear = Linear::skb(context);
+    let peeled = peel(linear);
+    if peeled != 0 {
+        let (offset, kind) = place(linear, peeled);
+        return number(wire::by_ethertype(linear, offset, kind, &facts, segment));
+    }
     let packet = SkbPacket::new(context, Start::Ethernet);
     number(packet.read(&facts, segment))
+}
+
+/// The innermost packet, if tunnels are followed and there is one: offset << 16
+/// | EtherType; otherwise 0.
+#[inline(always)]
+fn peel(packet: Linear) -> u64 {
+    let follow = FOLLOW.load() as u16;
+    if follow == 0 {
+        return 0;
+    }
+    inside(packet, follow)
+}
+
+/// [`peel`], a sub-program for the sake of its stack.
+#[inline(never)]
+fn inside(packet: Linear, follow: u16) -> u64 {
+    const ETHERNET: usize = 14;
+    let Some(kind) = packet.array(ETHERNET - 2) else {
+        return 0;
+    };
+    let kind = u16::from_be_bytes(kind);
+    let (offset, inner) = tunnel::innermost(packet, ETHERNET, kind, tunnel::Follow(follow));
+    if offset == ETHERNET {
+        return 0;
+    }
+    (offset as u64) << 16 | u64::from(inner)
+}
+
+/// The two parts of what [`peel`] returns.
+#[inline(always)]
+fn place(packet: Linear, peeled: u64) -> (usize, u16) {
+    let kind = peeled as u16;
+    (
+        packet.forget((peeled >> 16) as usize, u32::from(kind)),
+        kind,
+    )
 }
 
 #[inline(always)]
@@ -237,4 +285,3 @@ extern "C" fn one(index: u32, frame: *mut *mut c_void) -> i64 {
     }
     0
 }
-

@@ -109,7 +109,10 @@ impl Offline {
 
     /// Connections that have not ended.
     pub fn live(&self) -> usize {
-        self.slots.iter().filter(|slot| slot.state().is_live()).count()
+        self.slots
+            .iter()
+            .filter(|slot| slot.state().is_live())
+            .count()
     }
 
     /// Takes one packet; `out` gets the records of what is over.

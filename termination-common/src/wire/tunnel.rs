@@ -6,7 +6,7 @@
 //! [`super::by_ethertype`] to read what it finds.
 
 use super::{
-    Bytes, be16,
+    Bytes, Next, Step, be16,
     ip::{Upper, protocol, v4_upper, v6_upper},
     link::{ETHERNET, ethertype, untag},
 };
@@ -47,9 +47,9 @@ impl Follow {
 }
 
 /// Encapsulations inside each other that are followed.
-const LAYERS: usize = 8;
+const LAYERS: u32 = 8;
 /// Labels of an MPLS stack that are followed.
-const LABELS: usize = 16;
+const LABELS: usize = 8;
 
 /// UDP ports (IANA, but for the second).
 mod port {
@@ -81,20 +81,41 @@ type Place = (usize, u16);
 /// followed, or it does not look like what it should be, that is the last
 /// packet that does.
 #[must_use]
+#[inline(always)]
 pub fn innermost<B: Bytes>(bytes: B, offset: usize, ethertype: u16, follow: Follow) -> Place {
-    let mut place = (offset, ethertype);
-    for _ in 0..LAYERS {
-        let Some(inner) = step(bytes, place, follow) else {
-            break;
-        };
-        place = inner;
+    let mut peeling = Peeling {
+        bytes,
+        place: (offset, ethertype),
+        follow,
+    };
+    B::repeat(LAYERS, &mut peeling);
+    peeling.place
+}
+
+/// The way inwards.
+struct Peeling<B> {
+    bytes: B,
+    place: Place,
+    follow: Follow,
+}
+
+impl<B: Bytes> Step for Peeling<B> {
+    #[inline(always)]
+    fn step(&mut self) -> Next {
+        match step(self.bytes, self.place, self.follow) {
+            Some((offset, kind)) => {
+                self.place = (self.bytes.forget(offset, u32::from(kind)), kind);
+                Next::Continue
+            }
+            None => Next::Stop,
+        }
     }
-    place
 }
 
 /// The EtherType of a PPP frame's payload and its offset, from the offset of
 /// the protocol field. `None` for anything but IP.
 #[must_use]
+#[inline(always)]
 pub fn ppp<B: Bytes>(bytes: B, offset: usize) -> Option<Place> {
     // Address and control field, unless compressed away (RFC 1661 6.6), then
     // the protocol in one byte if it is odd (6.5), else in two.
@@ -116,6 +137,7 @@ pub fn ppp<B: Bytes>(bytes: B, offset: usize) -> Option<Place> {
 }
 
 /// One encapsulation inwards.
+#[inline(always)]
 fn step<B: Bytes>(bytes: B, (offset, kind): Place, follow: Follow) -> Option<Place> {
     let (offset, kind) = untag(bytes, offset, kind).ok()?;
     let upper = match kind {
@@ -144,12 +166,14 @@ fn step<B: Bytes>(bytes: B, (offset, kind): Place, follow: Follow) -> Option<Pla
 }
 
 /// The Ethernet frame at `offset`.
+#[inline(always)]
 fn bridged<B: Bytes>(bytes: B, offset: usize) -> Option<Place> {
     let kind = bytes.array(offset + ETHERNET - 2)?;
     Some((offset + ETHERNET, u16::from_be_bytes(kind)))
 }
 
 /// The IP packet at `offset`, by its version.
+#[inline(always)]
 fn by_version<B: Bytes>(bytes: B, offset: usize) -> Option<Place> {
     let [first] = bytes.array(offset)?;
     match first >> 4 {
@@ -160,6 +184,7 @@ fn by_version<B: Bytes>(bytes: B, offset: usize) -> Option<Place> {
 }
 
 /// What follows a GRE or GENEVE header with this protocol type.
+#[inline(always)]
 fn typed<B: Bytes>(bytes: B, offset: usize, kind: u16) -> Option<Place> {
     match kind {
         ethertype::BRIDGED => bridged(bytes, offset),
@@ -175,6 +200,7 @@ fn typed<B: Bytes>(bytes: B, offset: usize, kind: u16) -> Option<Place> {
 /// MPLS does not say what it carries: IP shows its version, a pseudowire a
 /// control word that starts with a zero half byte (RFC 4385 3). One without
 /// control word shows a MAC address, and is not told from IP.
+#[inline(always)]
 fn labels<B: Bytes>(bytes: B, mut offset: usize) -> Option<Place> {
     for _ in 0..LABELS {
         let [.., low, _] = bytes.array::<4>(offset)?;
@@ -191,6 +217,7 @@ fn labels<B: Bytes>(bytes: B, mut offset: usize) -> Option<Place> {
 }
 
 /// PPPoE: version 1, type 1, code 0, session, length; then PPP.
+#[inline(always)]
 fn pppoe<B: Bytes>(bytes: B, offset: usize) -> Option<Place> {
     match bytes.array(offset)? {
         [0x11, 0] => ppp(bytes, offset + 6),
@@ -198,6 +225,7 @@ fn pppoe<B: Bytes>(bytes: B, offset: usize) -> Option<Place> {
     }
 }
 
+#[inline(always)]
 fn generic<B: Bytes>(bytes: B, offset: usize) -> Option<Place> {
     const CHECKSUM: u16 = 0x8000;
     const ROUTING: u16 = 0x4000;
@@ -230,6 +258,7 @@ fn generic<B: Bytes>(bytes: B, offset: usize) -> Option<Place> {
     }
 }
 
+#[inline(always)]
 fn udp<B: Bytes>(bytes: B, offset: usize, follow: Follow) -> Option<Place> {
     let header = bytes.array::<8>(offset)?;
     let ports = [be16(&header, 0), be16(&header, 2)];
@@ -263,6 +292,7 @@ fn udp<B: Bytes>(bytes: B, offset: usize, follow: Follow) -> Option<Place> {
 
 /// Teredo: authentication and origin indication may come first (RFC 4380
 /// 5.1.1).
+#[inline(always)]
 fn teredo<B: Bytes>(bytes: B, mut offset: usize) -> Option<Place> {
     if let [0, 1, identifier, value] = bytes.array(offset)? {
         // Lengths of the client identifier and of the authentication value;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 
 use super::Halt;
-use crate::control::{self, Level, Mode, RunOptions};
+use crate::control::{self, Mode, RunOptions};
 
 /// What to attach to, and how.
 #[derive(Debug, clap::Args)]
@@ -33,9 +33,9 @@ pub(super) struct Arguments {
     /// Network namespace of the interfaces: a name under /run/netns or a path
     #[arg(long, value_name = "NAME")]
     netns: Option<String>,
-    /// How much of a connection is tracked
-    #[arg(long, value_enum, default_value_t)]
-    level: Level,
+    /// Look into tunnels: IP in IP, GRE, VXLAN, GENEVE, Teredo, MPLS, PPPoE
+    #[arg(long)]
+    tunnels: bool,
     /// Say nothing but errors
     #[arg(long, short)]
     quiet: bool,
@@ -76,7 +76,7 @@ pub(super) fn main(arguments: Arguments, socket: PathBuf) -> Result<(), Halt> {
         connections,
         policy,
         netns,
-        level,
+        tunnels,
         quiet,
     } = arguments;
     control::run(RunOptions {
@@ -87,7 +87,7 @@ pub(super) fn main(arguments: Arguments, socket: PathBuf) -> Result<(), Halt> {
         connections,
         policy,
         netns,
-        level,
+        tunnels,
         quiet,
         socket,
         ..RunOptions::default()

@@ -20,7 +20,9 @@ use termination_common::{
     table::{LINE, LOCKS},
 };
 
-use super::{options::Level, plain::Raw, table::Table};
+use termination_common::wire::tunnel::Follow;
+
+use super::{plain::Raw, table::Table};
 
 /// The kernel programs.
 pub const OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/termination"));
@@ -145,7 +147,7 @@ pub struct Loaded {
 
 /// Loads an object ([`OBJECT`]) and its `sweep` program; the other programs are
 /// loaded when they are attached. Returns the ring buffer apart: whoever pumps
-/// it owns it.
+/// it owns it. `tunnels`: the innermost packet counts.
 ///
 /// # Errors
 ///
@@ -153,18 +155,18 @@ pub struct Loaded {
 pub fn load(
     object: &[u8],
     sizes: Sizes,
-    level: Level,
+    tunnels: bool,
 ) -> Result<(Loaded, RingBuf<MapData>), LoadError> {
     if KernelVersion::current().is_ok_and(|version| version < OLDEST) {
         return Err(LoadError::KernelTooOld);
     }
     let [low, high, epoch] = random()?;
-    let (mask, seed, level) = (sizes.lines - 1, [low, high], level.number());
+    let (mask, seed) = (sizes.lines - 1, [low, high]);
+    let follow = u32::from(if tunnels { Follow::ALL.0 } else { 0 });
     let mut ebpf = EbpfLoader::new()
         .override_global("LINE_MASK", &mask, true)
         .override_global("SEED", &seed[..], true)
-        // An object with one level has no such switch.
-        .override_global("LEVEL", &level, false)
+        .override_global("FOLLOW", &follow, true)
         .map_max_entries("FINGERPRINTS", sizes.lines)
         .map_max_entries("HOT", sizes.slots())
         .map_max_entries("COLD", sizes.slots())

@@ -38,5 +38,5 @@ pub mod status;
 pub mod sweep;
 pub mod table;
 
-pub use options::{Hooks, Level, Mode, RunOptions};
+pub use options::{Hooks, Mode, RunOptions};
 pub use run::run;

@@ -42,34 +42,6 @@ impl Hooks {
     }
 }
 
-/// How much of a connection is tracked; chosen at load.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Level {
-    /// Every segment: exact verdicts, silence, loss.
-    #[default]
-    Full,
-    /// Segments with SYN, FIN or RST, and what needs attention.
-    Closing,
-}
-
-impl Level {
-    /// The value of the global `LEVEL` of the kernel programs.
-    pub const fn number(self) -> u32 {
-        match self {
-            Self::Full => 0,
-            Self::Closing => 1,
-        }
-    }
-
-    /// The name on the command line and in reports.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Full => "full",
-            Self::Closing => "closing",
-        }
-    }
-}
-
 /// Everything [`super::run::run`] needs to know.
 #[derive(Clone, Debug)]
 pub struct RunOptions {
@@ -87,8 +59,8 @@ pub struct RunOptions {
     /// Room for this many bytes of records that user space has not read yet,
     /// rounded up to a power of two.
     pub ring_bytes: u32,
-    /// How much of a connection is tracked.
-    pub level: Level,
+    /// Look into tunnels: IP in IP, GRE, VXLAN, GENEVE, Teredo, MPLS, PPPoE.
+    pub tunnels: bool,
     /// Policy file; `None` for the defaults.
     pub policy: Option<PathBuf>,
     /// Control socket; see [`super::paths::socket`].
@@ -119,7 +91,7 @@ impl Default for RunOptions {
             clsact: false,
             connections: Self::CONNECTIONS,
             ring_bytes: Self::RING_BYTES,
-            level: Level::Full,
+            tunnels: false,
             policy: None,
             socket: super::paths::socket(None),
             netns: None,

@@ -77,7 +77,7 @@ pub fn run(options: RunOptions) -> anyhow::Result<()> {
     let netns = options.netns.as_deref().map(Netns::open).transpose()?;
     let interfaces = netns::within(netns.as_ref(), || choose(&options.interfaces))??;
     let sizes = Sizes::new(options.connections, options.ring_bytes)?;
-    let (loaded, ring) = load::load(load::OBJECT, sizes, options.level)?;
+    let (loaded, ring) = load::load(load::OBJECT, sizes, options.tunnels)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -157,7 +157,7 @@ impl Session {
             started_at: clock.at(clock::monotonic()?),
             interfaces: attachments.iter().map(describe).collect(),
             netns: self.netns.as_ref().map(|netns| netns.name().to_owned()),
-            level: self.options.level,
+            tunnels: self.options.tunnels,
             policy: self.options.policy.clone(),
             rfc1337,
         };

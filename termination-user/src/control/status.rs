@@ -8,7 +8,7 @@ use termination_common::{
     taxonomy::Ending,
 };
 
-use super::{load::Sizes, options::Level};
+use super::load::Sizes;
 use crate::report::{self, Timestamp};
 
 /// An interface in [`Status`].
@@ -40,8 +40,8 @@ pub struct Status {
     pub interfaces: Vec<InterfaceStatus>,
     /// Their namespace; null for the controller's own.
     pub netns: Option<String>,
-    /// `full` or `closing`.
-    pub level: &'static str,
+    /// The innermost packet of a tunnel counts.
+    pub tunnels: bool,
     /// Room for this many connections.
     pub connections: u32,
     /// What table and ring take of the kernel's memory.
@@ -59,8 +59,8 @@ pub struct Facts {
     pub interfaces: Vec<InterfaceStatus>,
     /// Their namespace.
     pub netns: Option<String>,
-    /// How much is tracked.
-    pub level: Level,
+    /// The innermost packet of a tunnel counts.
+    pub tunnels: bool,
     /// Policy file.
     pub policy: Option<PathBuf>,
     /// `net.ipv4.tcp_rfc1337` is set in the namespace of the interfaces.
@@ -74,7 +74,7 @@ impl Status {
             started_at,
             interfaces,
             netns,
-            level,
+            tunnels,
             policy,
             rfc1337: _,
         } = facts.clone();
@@ -85,7 +85,7 @@ impl Status {
             started_at,
             interfaces,
             netns,
-            level: level.name(),
+            tunnels,
             connections: sizes.slots(),
             memory_bytes: sizes.bytes(),
             policy,

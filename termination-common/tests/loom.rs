@@ -1,0 +1,23 @@
+//! The table's protocol under loom: every interleaving, within a bound of
+//! preemptions, of the code that the kernel runs.
+//!
+//! `RUSTFLAGS="--cfg loom" cargo test -p termination-common --release --test
+//! loom`; `LOOM_MAX_PREEMPTIONS` widens the bound.
+
+#![cfg(loom)]
+
+#[path = "loom/model.rs"]
+mod model;
+#[path = "loom/script.rs"]
+mod script;
+
+#[path = "loom/claims.rs"]
+mod claims;
+#[path = "loom/displacement.rs"]
+mod displacement;
+#[path = "loom/endings.rs"]
+mod endings;
+#[path = "loom/reader.rs"]
+mod reader;
+#[path = "loom/sweeps.rs"]
+mod sweeps;
