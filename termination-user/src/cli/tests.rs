@@ -20,7 +20,7 @@ fn clap_finds_no_fault_with_the_declarations() {
 fn what_is_documented_is_accepted() {
     for line in [
         "run -i eth0",
-        "run -i eth0 -i veth* --mode native --hooks ingress --connections 1000 --policy p.toml --netns blue --level closing --quiet",
+        "run -i eth0 -i veth* --mode native --hooks ingress --connections 1000 --policy p.toml --netns blue --tunnels --quiet",
         "stats",
         "stats --watch",
         "stats --watch 0.5 --json",
