@@ -49,9 +49,11 @@ pub fn observe<M: Memory>(memory: &M, segment: &mut Segment) {
         round += 1;
     }
     let index = memory.claim(&place, segment);
-    if index != NOWHERE {
-        // Another CPU has claimed it for the same connection.
-        memory.visit(index, segment);
+    // Another CPU has claimed it for the same connection meanwhile. Or it is
+    // another connection's of the same hash, which keeps its place: the index
+    // cannot tell the two apart.
+    if index != NOWHERE && memory.visit(index, segment) == Visit::Gone as u32 {
+        memory.count(counters::UNTRACKED);
     }
 }
 
@@ -82,34 +84,65 @@ pub fn visit<M: Memory>(memory: &M, index: u32, segment: &mut Segment) -> u32 {
     let Some(slot) = memory.slot(index) else {
         return Visit::Gone as u32;
     };
-    let Some(state) = lock(&slot) else {
+    let Some(taken) = lock(&slot) else {
         memory.count(counters::LOSS + Loss::Contended as usize);
-        // An honest missed segment: say so in the slot, if its lock is free by
-        // now. `GAPS` is never unset, so setting it needs no lock of its own.
-        let seen = slot.load();
-        if !seen.is_locked() && seen.is_live() {
-            slot.exchange(seen, seen.with(fact::GAPS));
-        }
+        mark_missed(memory, index, &slot, segment);
         return Visit::Done as u32;
     };
-    if state.is(fact::FIN) && segment.has(mark::COARSE_TIME) {
+    if taken.is(fact::FIN) && segment.has(mark::COARSE_TIME) {
         // From the first FIN on, delays are reported.
         segment.time = memory.now();
         segment.marks &= !mark::COARSE_TIME;
     }
     let (mut state, effects, done) = slot.with(|hot, cold| {
-        if state.is_free() || cold.tuple != segment.tuple {
-            return (state, Effects::NONE, Visit::Gone as u32);
+        if taken.is_free() || cold.tuple != segment.tuple {
+            return (taken, Effects::NONE, Visit::Gone as u32);
         }
-        let mut flow = Flow { state, hot, cold };
+        let mut flow = Flow {
+            state: taken,
+            hot,
+            cold,
+        };
         let effects = engine::step(&mut flow, segment, memory.settings());
         (flow.state, effects, Visit::Done as u32)
     });
     if effects != Effects::NONE {
         state = memory.act(index, segment, state, effects);
     }
-    slot.store(state.released());
+    unlock(&slot, taken, state);
     done
+}
+
+/// An honest missed segment: says `GAPS` in the word of its connection, whose
+/// lock somebody else holds.
+///
+/// The slot may be another connection's by now, so its entry is asked, and the
+/// exchange at the end fails if the lock changed hands meanwhile: entry and
+/// word are then of one holding. [`unlock`] keeps the mark; a holder that opens
+/// the slot for a new connection drops it.
+#[inline(always)]
+fn mark_missed<M: Memory>(memory: &M, index: u32, slot: &impl SlotRef, segment: &Segment) {
+    let seen = slot.load();
+    // The word for itself: what is read after it is not older.
+    if !seen.is_live() || !slot.exchange(seen, seen) {
+        return;
+    }
+    let place = Place::of(&segment.tuple, memory.seed(), memory.mask());
+    if let Some(line) = memory.line(index / LINE)
+        && line.entry(index % LINE) & !(entry::ATTEMPT | entry::ENDED) == place.fingerprint
+    {
+        slot.exchange(seen, seen.with(fact::GAPS));
+    }
+}
+
+/// Gives a slot's lock back, with `GAPS` if somebody gave a segment up
+/// meanwhile. A mark set between the look and the store is lost: a gap is then
+/// not said, but never invented.
+#[inline(always)]
+fn unlock(slot: &impl SlotRef, taken: Snapshot, state: Snapshot) {
+    let marked = state.is_live() && slot.load() != taken.locked();
+    let state = if marked { state.with(fact::GAPS) } else { state };
+    slot.store(state.released());
 }
 
 /// Counts, reports and follows up what a step did, with the slot's lock held.
@@ -456,9 +489,15 @@ pub fn sweep<M: Memory>(
             slot.store(state.released());
             swept::LEFT
         }
-        Some(state) => {
-            let (state, status) = pass(memory, id.slot, &slot, state, operation, now, timers);
+        Some(state) if state.is_ended() && !freeing => {
+            // It ended since it was looked at. The next visit comes with the
+            // line's lock, without which no slot may become free.
             slot.store(state.released());
+            swept::LEFT
+        }
+        Some(taken) => {
+            let (state, status) = pass(memory, id.slot, &slot, taken, operation, now, timers);
+            unlock(&slot, taken, state);
             status
         }
         None => swept::CONTENDED,

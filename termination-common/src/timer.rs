@@ -81,7 +81,18 @@ fn silence(hot: &Hot, state: Snapshot, timers: &Timers) -> (Ending, Tick, usize)
 /// says that something is.
 #[inline(always)]
 pub fn deadline(hot: &Hot, pending: impl FnOnce() -> Pending, timers: &Timers) -> Tick {
-    let state = Snapshot(hot.word);
+    deadline_in(hot, Snapshot(hot.word), pending, timers)
+}
+
+/// [`deadline`] in a given state. Under the lock the hot line's word is the
+/// lock itself: not the state, and not to be written.
+#[inline(always)]
+fn deadline_in(
+    hot: &Hot,
+    state: Snapshot,
+    pending: impl FnOnce() -> Pending,
+    timers: &Timers,
+) -> Tick {
     let base = base(hot, state);
     if state.is_time_wait() {
         return base.wrapping_add(timers.time_wait);
@@ -115,9 +126,8 @@ pub fn due(hot: &Hot, pending: impl FnOnce() -> Pending, now: Tick, timers: &Tim
 /// returns `true` beside the effects.
 #[inline(always)]
 pub fn expire(flow: &mut Flow<'_>, now: u64, timers: &Timers) -> (Effects, bool) {
-    flow.hot.word = flow.state.0;
     let kept = flow.cold.pending;
-    let at = deadline(flow.hot, || kept, timers);
+    let at = deadline_in(flow.hot, flow.state, || kept, timers);
     let late = tick(now).wrapping_sub(at).cast_signed();
     if late < 0 {
         return (Effects::NONE, false);

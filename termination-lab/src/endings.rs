@@ -9,7 +9,7 @@ pub mod gated;
 use std::{
     io::{self, ErrorKind, Write as _},
     net::{Shutdown, SocketAddr, TcpStream},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use socket2::SockRef;
@@ -209,6 +209,12 @@ pub fn never_accepted(service: Service) -> Result<Tuple> {
 /// What the kernel did instead.
 pub fn reused(service: &Service) -> Result<Tuple> {
     let tuple = closed_first_by(Side::Server, service)?;
+    // A newer timestamp is what lets the SYN in; their clock ticks each
+    // millisecond.
+    let closed = Instant::now();
+    crate::try_wait_for("the next timestamp", PATIENCE, || {
+        (closed.elapsed() > Duration::from_millis(2)).then_some(())
+    })?;
     let socket = crate::conversation::bound(service.pair, tuple.originator)?;
     let mut conversation = service.connect_by(socket, tuple)?;
     conversation.exchange()?;

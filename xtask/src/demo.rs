@@ -96,7 +96,10 @@ fn verdict(ledger: &Ledger, comparison: &Comparison) -> Result<()> {
         );
     }
     if !comparison.time_waits_agree() {
-        bail!("our count of TIME_WAIT and the kernel's differ");
+        bail!(
+            "our count of TIME_WAIT and the kernel's differ (each lasts a minute: if the \
+             connections above took nearly as long, this machine was too busy; try again)"
+        );
     }
     println!(
         "demo: all {} connections got their right ending, and both counts of TIME_WAIT are the \
