@@ -141,7 +141,11 @@ fn mark_missed<M: Memory>(memory: &M, index: u32, slot: &impl SlotRef, segment: 
 #[inline(always)]
 fn unlock(slot: &impl SlotRef, taken: Snapshot, state: Snapshot) {
     let marked = state.is_live() && slot.load() != taken.locked();
-    let state = if marked { state.with(fact::GAPS) } else { state };
+    let state = if marked {
+        state.with(fact::GAPS)
+    } else {
+        state
+    };
     slot.store(state.released());
 }
 

@@ -15,7 +15,7 @@
 
 /// Tries before a program gives up a lock and counts `losses.contended`; few
 /// under loom, where each is a place to change threads.
-pub const LOCK_TRIES: u32 = if cfg!(loom) { 16 } else { 256 };
+pub const LOCK_TRIES: u32 = if cfg!(loom) { 8 } else { 256 };
 
 /// What a slot holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

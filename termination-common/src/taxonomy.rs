@@ -281,7 +281,8 @@ pub struct Outcome {
 
 impl Outcome {
     /// To the form kept in [`crate::slot::Cold::outcome`]: ending 5 bits, by 3,
-    /// phase 4, verdict 4, cause 5, evidence 2, holder 2; 7 bits are free.
+    /// phase 4, verdict 4, cause 5, evidence 2, holder 2. Of the
+    /// other 7, 6 are for [`Outcome::with_late`].
     #[inline(always)]
     pub const fn pack(self) -> u32 {
         let verdict = match self.verdict {
@@ -305,6 +306,19 @@ impl Outcome {
     #[inline(always)]
     pub const fn packed_ending(packed: u32) -> u8 {
         (packed & 0x1f) as u8
+    }
+
+    /// The packed form, and later than any dialect counts to the connection
+    /// there was a segment with these [`crate::history::complete`] bits.
+    #[inline(always)]
+    pub const fn with_late(packed: u32, bits: u8) -> u32 {
+        packed | (bits as u32 & 0x3f) << 25
+    }
+
+    /// What [`Outcome::with_late`] has kept.
+    #[inline(always)]
+    pub const fn packed_late(packed: u32) -> u8 {
+        (packed >> 25 & 0x3f) as u8
     }
 
     /// The holder's number alone.
@@ -354,6 +368,9 @@ mod tests {
                     holder: Holder::Both,
                 };
                 assert_eq!(Outcome::unpack(outcome.pack()), Some(outcome));
+                let late = Outcome::with_late(outcome.pack(), 0x2a);
+                assert_eq!(Outcome::unpack(late), Some(outcome));
+                assert_eq!(Outcome::packed_late(late), 0x2a);
             }
         }
         assert_eq!(Outcome::unpack(0), None);

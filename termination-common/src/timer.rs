@@ -39,7 +39,7 @@ fn silence(hot: &Hot, state: Snapshot, timers: &Timers) -> (Ending, Tick, usize)
     let [a, b] = &hot.half;
     let originator = state.originator();
     let responder = originator ^ 1;
-    let fins = (a.bits & bit::FIN != 0) as usize + (b.bits & bit::FIN != 0) as usize;
+    let fins = usize::from(a.bits & bit::FIN != 0) + usize::from(b.bits & bit::FIN != 0);
     if fins == 2 {
         return (
             Ending::GracefulUnconfirmed,
@@ -169,7 +169,7 @@ fn end_by_silence(flow: &mut Flow<'_>, then: u64, timers: &Timers) -> Effects {
         Ending::HalfOpenSilent | Ending::IdleExpired if overflowed(flow) => {
             (Some(Cause::AcceptQueueOverflow), Evidence::WireWeak)
         }
-        Ending::FinUnanswered | Ending::GracefulUnconfirmed if retransmitted => {
+        Ending::FinUnanswered | Ending::GracefulUnconfirmed if fin_repeated(flow) => {
             (Some(Cause::RetransmitTimeout), Evidence::WireWeak)
         }
         // Probes and retransmissions both go unanswered; only the latter time
@@ -182,6 +182,14 @@ fn end_by_silence(flow: &mut Flow<'_>, then: u64, timers: &Timers) -> Effects {
     let phase = flow.phase();
     let packed = outcome(ending, by, phase, None, cause, evidence);
     flow.end(packed, then)
+}
+
+/// A FIN that was never acked was sent again, and again got no answer.
+#[inline(always)]
+fn fin_repeated(flow: &Flow<'_>) -> bool {
+    const ASKED: u16 = bit::FIN | bit::UNANSWERED;
+    let [a, b] = &flow.hot.half;
+    a.bits & (ASKED | bit::FIN_ACKED) == ASKED || b.bits & (ASKED | bit::FIN_ACKED) == ASKED
 }
 
 /// The responder repeated its SYN-ACK although the final ACK had come, and

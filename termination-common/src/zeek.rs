@@ -1,20 +1,22 @@
-//! Zeek's dialect: `conn_state` and `history` of conn.log, from the same slot.
+//! Other programs' words for the same slot: Zeek's `conn_state` and `history`
+//! of conn.log, Wireshark's `tcp.completeness`.
 //!
-//! The state comes from what each end was seen to do, never from our ending.
+//! They come from what each end was seen to do, never from our ending. Where
+//! they must differ from those programs, docs/dialects.md says why.
 
 use core::fmt;
 
 use crate::{
-    history::letters,
+    history::{Letter, complete, firsts, letters},
     slot::{Slot, bit},
-    state::fact,
+    taxonomy::{By, Outcome},
     tuple::Side,
 };
 
-/// What one end has come to.
+/// What one end has come to (TCP_* of Zeek's base/init-bare.zeek).
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum End {
-    /// Nothing, or only segments without SYN.
+    /// Nothing, or only segments without SYN (TCP_INACTIVE, TCP_PARTIAL).
     Silent,
     /// A SYN, unanswered.
     Syn,
@@ -31,19 +33,21 @@ fn place(slot: &Slot, letter: char, side: Side) -> Option<usize> {
     letters(slot.cold.history).position(|found| found == (letter, side))
 }
 
-/// `x` sent an RST that was not refuted: the one that ended the connection, or
-/// one after the other end's.
+/// `x` sent an RST that counts: the one that ended the connection, or one
+/// after it. Any other was refuted, or came after both FINs.
 fn reset_at(slot: &Slot, x: Side) -> Option<usize> {
-    let at = place(slot, 'r', x)?;
-    let outcome = crate::taxonomy::Outcome::unpack(slot.cold.outcome)?;
-    let ended = slot.state().is_ended();
-    if !ended {
+    let state = slot.state();
+    let outcome = Outcome::unpack(slot.cold.outcome)?;
+    if !state.is_ended() || outcome.verdict.is_none() {
         return None;
     }
-    let by_rst = outcome.verdict.is_some();
-    // Without a deciding RST, one noted after both FINs came too late to
-    // matter, and one noted before was refuted.
-    if by_rst { Some(at) } else { None }
+    let decider = match outcome.by {
+        By::Originator => state.originator(),
+        _ => state.originator() ^ 1,
+    };
+    let at = place(slot, 'r', x)?;
+    let decided = place(slot, 'r', decider)?;
+    (at >= decided).then_some(at)
 }
 
 fn end(slot: &Slot, x: Side) -> End {
@@ -64,13 +68,30 @@ fn end(slot: &Slot, x: Side) -> End {
         return End::Open;
     }
     if place(slot, 's', x).is_some() {
-        let answered = place(slot, 'h', y).is_some()
-            || place(slot, 's', y).is_some()
-            || slot.hot.half[y & 1].is(bit::SEEN | bit::ACK)
-                && slot.hot.half[x & 1].is(bit::SYN_ACKED);
+        let answered = place(slot, 'h', y).is_some() || place(slot, 's', y).is_some();
         return if answered { End::Open } else { End::Syn };
     }
-    End::Silent
+    // A SYN-ACK, then the acker speaks: only its SYN was missed.
+    let mut order = letters(slot.cold.history);
+    let after_syn_ack = order.any(|found| found == ('h', y))
+        && letters(slot.cold.history).find(|&(_, side)| side == x)
+            == order.find(|&(_, side)| side == x);
+    let spoke = place(slot, 'a', x).is_some() || place(slot, 'd', x).is_some();
+    if after_syn_ack && spoke && x == slot.state().originator() {
+        End::Open
+    } else {
+        End::Silent
+    }
+}
+
+/// O's segments were a SYN, and nothing with ACK, FIN or odd flags before its
+/// RST; payload and retransmissions may have been.
+fn only_syn_before_rst(slot: &Slot, originator: Side) -> bool {
+    let mut order = letters(slot.cold.history).take_while(|&found| found != ('r', originator));
+    order.next() == Some(('s', originator))
+        && order.all(|(letter, side)| {
+            side != originator || !matches!(letter, 'h' | 'a' | 'f' | 'g' | 'i' | 'q')
+        })
 }
 
 /// `conn_state` (scripts/base/protocols/conn/main.zeek).
@@ -78,35 +99,29 @@ pub fn conn_state(slot: &Slot) -> &'static str {
     let originator = slot.state().originator();
     let responder = originator ^ 1;
     let (o, r) = (end(slot, originator), end(slot, responder));
-    let payload = slot.hot.half[0].bits | slot.hot.half[1].bits;
-    let payload = payload & bit::DATA != 0;
+    let payload = (slot.hot.half[0].bits | slot.hot.half[1].bits) & bit::DATA != 0;
     match (o, r) {
         (End::Syn, End::Reset) => "REJ",
         (End::Reset, End::Reset) if !payload => "REJ",
         (End::Silent, End::Reset) => "RSTRH",
         (_, End::Reset) => "RSTR",
-        (End::Reset, End::Silent) => {
-            let mut before = letters(slot.cold.history)
-                .take_while(|&found| found != ('r', originator))
-                .filter(|&(_, side)| side == originator)
-                .map(|(letter, _)| letter);
-            let only_syn = before.next() == Some('s') && before.all(|letter| letter == 't');
-            if only_syn { "RSTOS0" } else { "OTH" }
-        }
+        (End::Reset, End::Silent) if only_syn_before_rst(slot, originator) => "RSTOS0",
+        (End::Reset, End::Silent) => "OTH",
         (End::Reset, _) => "RSTO",
         (End::Closed, End::Closed) => "SF",
         (End::Closed, End::Silent) => "SH",
         (End::Closed, _) => "S2",
         (End::Silent, End::Closed) => "SHR",
         (_, End::Closed) => "S3",
-        (End::Syn, End::Silent) => "S0",
+        // A bare ACK to a SYN leaves R inactive; payload does not.
+        (End::Syn, End::Silent) if !slot.hot.half[responder & 1].is(bit::DATA) => "S0",
         (End::Open, End::Open) => "S1",
         _ => "OTH",
     }
 }
 
-/// `history`: upper case for the originator, `^` if it was found out by the
-/// responder's first segment.
+/// `history`: upper case for the originator, `^` first if the roles were found
+/// out by a segment of the responder.
 #[derive(Clone, Copy, Debug)]
 pub struct History<'a>(&'a Slot);
 
@@ -119,36 +134,53 @@ impl fmt::Display for History<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         use fmt::Write as _;
         let Self(slot) = self;
-        if slot.state().is(fact::FLIPPED) {
+        let originator = slot.state().originator();
+        let mut order = letters(slot.cold.history).peekable();
+        if order.peek().is_some_and(|&(_, side)| side != originator) {
             f.write_char('^')?;
         }
-        let originator = slot.state().originator();
-        for (letter, side) in letters(slot.cold.history) {
-            let letter = if side == originator {
+        for (letter, side) in order {
+            f.write_char(if side == originator {
                 letter.to_ascii_uppercase()
             } else {
                 letter
-            };
-            f.write_char(letter)?;
+            })?;
         }
         Ok(())
     }
 }
 
-/// Wireshark's `tcp.completeness`: SYN 1, SYN-ACK 2, ACK 4, DATA 8, FIN 16,
-/// RST 32 (epan/dissectors/packet-tcp.c).
+/// Wireshark's `tcp.completeness` (epan/dissectors/packet-tcp.c), as `tshark`
+/// 4.0 computes it: a SYN counts where it opens the conversation, any other
+/// segment by [`Letter::completeness`].
 pub fn completeness(slot: &Slot) -> u8 {
+    let mut order = firsts(slot.cold.history);
+    let Some((first, opener)) = order.next() else {
+        return 0;
+    };
+    let opens = matches!(first, Letter::Syn);
+    let [a, b] = &slot.hot.half;
+    let alone = order.next().is_none() && a.segments.saturating_add(b.segments) <= 1;
+    if alone && !opens {
+        // The field is written before its own segment counts, unless that is
+        // the SYN.
+        return 0;
+    }
     let mut bits = 0;
-    for (letter, _) in letters(slot.cold.history) {
-        bits |= match letter {
-            's' => 1,
-            'h' => 2,
-            'a' => 4,
-            'd' => 8,
-            'f' => 16,
-            'r' => 32,
-            _ => 0,
-        };
+    let mut said = false;
+    for (letter, side) in firsts(slot.cold.history) {
+        bits |= letter.completeness();
+        said |= side == opener && matches!(letter, Letter::Data | Letter::FinData);
+    }
+    if opens {
+        bits |= complete::SYN;
+        // Payload of which no other segment tells was the SYN's.
+        if !said && slot.hot.half[opener & 1].is(bit::DATA) {
+            bits |= complete::DATA;
+        }
+    }
+    if slot.state().is_ended() {
+        bits |= Outcome::packed_late(slot.cold.outcome);
     }
     bits
 }

@@ -6,6 +6,8 @@
 
 #![cfg(loom)]
 
+#[path = "loom/memory.rs"]
+mod memory;
 #[path = "loom/model.rs"]
 mod model;
 #[path = "loom/script.rs"]

@@ -2,7 +2,6 @@
 
 use std::{
     io::{self, Read as _, Write as _},
-    mem,
     net::{IpAddr, SocketAddr, TcpListener, TcpStream},
     os::fd::AsRawFd as _,
     time::{Duration, Instant},
@@ -106,6 +105,16 @@ impl<'a> Service<'a> {
             responder: self.address,
         };
         Ok((bound(self.pair, originator)?, tuple))
+    }
+
+    /// An unconnected socket of the client that will have this tuple again when
+    /// it connects here: what had it is gone, or waits.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel answered.
+    pub fn caller_again(&self, tuple: Tuple) -> Result<Socket> {
+        bound(self.pair, tuple.originator)
     }
 
     /// A connection, accepted.
@@ -329,28 +338,6 @@ fn info(stream: &TcpStream) -> io::Result<Vec<u8>> {
     }
     bytes.truncate(length as usize);
     Ok(bytes)
-}
-
-/// Ends a connection as connect(2) to AF_UNSPEC does: at once, by a RST.
-///
-/// # Errors
-///
-/// What the kernel answered.
-pub fn disconnect(stream: &TcpStream) -> Result<()> {
-    // SAFETY: all zeroes are a valid sockaddr; zero is AF_UNSPEC.
-    let address: libc::sockaddr = unsafe { mem::zeroed() };
-    // SAFETY: a valid address of the length that is given.
-    let result = unsafe {
-        libc::connect(
-            stream.as_raw_fd(),
-            &raw const address,
-            size_of_val(&address) as libc::socklen_t,
-        )
-    };
-    if result != 0 {
-        return Err(Error::last("disconnect a socket"));
-    }
-    Ok(())
 }
 
 fn poll(

@@ -16,8 +16,9 @@ use socket2::SockRef;
 
 use crate::{
     Conversation, Error, PATIENCE, Result, Service, Tuple,
-    conversation::{disconnect, tell, until_fin, until_gone, until_peer_closed, until_readable},
+    conversation::{tell, until_fin, until_gone, until_peer_closed, until_readable},
     error::Context as _,
+    options::disconnect,
 };
 
 /// One end of a connection.
@@ -240,7 +241,11 @@ pub(crate) fn keepalive(by: TcpStream, lost: impl FnOnce()) -> Result<()> {
 }
 
 /// Closes with SO_LINGER 0.
-pub(crate) fn abort(socket: TcpStream) -> Result<()> {
+///
+/// # Errors
+///
+/// What the kernel answered.
+pub fn abort(socket: TcpStream) -> Result<()> {
     SockRef::from(&socket)
         .set_linger(Some(Duration::ZERO))
         .to(|| "set SO_LINGER to 0".to_owned())

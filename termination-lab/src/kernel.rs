@@ -5,6 +5,8 @@ use std::{
     fs, io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd},
+    process::Command,
+    time::Duration,
 };
 
 use crate::{Error, Namespace, Result, error::Context as _};
@@ -64,6 +66,8 @@ pub struct Socket {
     pub local: SocketAddr,
     /// The peer's.
     pub remote: SocketAddr,
+    /// Until its timer runs out; zero where none runs.
+    pub timer: Duration,
 }
 
 /// How many sockets of a namespace are in TIME_WAIT, both IP versions.
@@ -108,6 +112,44 @@ pub fn sockets(namespace: &Namespace, states: &[State]) -> Result<Vec<Socket>> {
     }
     all.retain(|socket| states.contains(&socket.state));
     Ok(all)
+}
+
+/// The sockets of a namespace with these two addresses, in any state.
+///
+/// # Errors
+///
+/// What the kernel answered.
+pub fn between(
+    namespace: &Namespace,
+    local: SocketAddr,
+    remote: SocketAddr,
+) -> Result<Vec<Socket>> {
+    let mut all = sockets(namespace, &State::ALL)?;
+    all.retain(|socket| socket.local == local && socket.remote == remote);
+    Ok(all)
+}
+
+/// Has the kernel destroy a connection, as an administrator does (`ss -K`).
+///
+/// # Errors
+///
+/// [`Error::System`] where there is no `ss`, [`Error::Unexpected`] where it
+/// found nothing that it could destroy.
+pub fn destroy(namespace: &Namespace, local: SocketAddr, remote: SocketAddr) -> Result<()> {
+    let filter = |what: &str, address: SocketAddr| [what.to_owned(), address.to_string()];
+    let output = namespace.enter(|| {
+        Command::new("ss")
+            .args(["--tcp", "--numeric", "--no-header", "--kill"])
+            .args(filter("src", local))
+            .args(filter("dst", remote))
+            .output()
+    })?;
+    let output = output.to(|| "run `ss` (package iproute2)".to_owned())?;
+    if output.stdout.is_empty() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        return Err(Error::unexpected("`ss --kill`", "a socket destroyed", said));
+    }
+    Ok(())
 }
 
 /// SOCK_DIAG_BY_FAMILY of linux/sock_diag.h.
@@ -209,6 +251,7 @@ fn parse(message: &[u8]) -> Option<Socket> {
         state: State::from_number(*message.get(1)?)?,
         local: address(4, 8)?,
         remote: address(6, 24)?,
+        timer: Duration::from_millis(u32::from_ne_bytes(array(message, 52)?).into()),
     })
 }
 

@@ -13,7 +13,9 @@
 //! | [`gate`] | the same with a relay in between that can hold, lose, repeat and reorder segments |
 //! | [`conversation`] | a listener, connections to it, and what their sockets say |
 //! | [`endings`] | connections that end in a known way |
+//! | [`crafted`] | a peer without a kernel, that says what it is told to |
 //! | [`kernel`] | the kernel's own view: sockets by state, SNMP counters |
+//! | [`options`] | what Linux alone lets one do to a socket |
 //! | [`inject`] | raw frames, sent and received |
 //! | [`signal`] | clean up also when a signal ends the process |
 //!
@@ -21,6 +23,7 @@
 //! the program `ip` of iproute2.
 
 pub mod conversation;
+pub mod crafted;
 pub mod endings;
 mod error;
 pub mod gate;
@@ -28,6 +31,7 @@ pub mod inject;
 pub mod kernel;
 pub mod namespace;
 mod offload;
+pub mod options;
 pub mod packet;
 pub mod pair;
 pub mod signal;

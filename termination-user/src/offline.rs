@@ -5,12 +5,16 @@
 //! linger is over. A connection's record is handed out at that moment, so that
 //! it carries what was seen after the ending as well (a stray RST in the
 //! history, the sequel of a TIME_WAIT right behind it).
+//!
+//! Packets are parsed a few ahead of the engine. A busy capture touches its
+//! connections in no order, and each would wait for memory; so the lines that
+//! a batch needs are on their way before its first segment is looked at.
 
-use std::{
-    cmp::Reverse,
-    collections::{BinaryHeap, HashMap},
-    hash::{BuildHasherDefault, Hash, Hasher},
-};
+mod index;
+mod parse;
+mod place;
+
+use std::{cmp::Reverse, collections::BinaryHeap};
 
 use termination_common::{
     counters::{self, Counters, Event},
@@ -23,63 +27,36 @@ use termination_common::{
     taxonomy::{Outcome, Sequel},
     time::{TICK_SHIFT, tick},
     timer,
-    tuple::Tuple,
-    wire::{self, Context, Skip, ethertype, tunnel},
+    wire::tunnel,
 };
 
-use crate::{
-    capture::{Entry, Packet},
-    policy::Policy,
-};
+use crate::{capture::Packet, policy::Policy};
+use index::Index;
+use parse::parse;
+use place::{NEVER, Place, Waiting, hash, prefetch, shape};
 
-/// Key of the hash; a capture has no adversary to hide it from.
-const SEED: [u64; 2] = [0x243f_6a88_85a3_08d3, 0x1319_8a2e_0370_7344];
-
-/// A tuple that is hashed by its own function.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Key(Tuple);
-
-impl Hash for Key {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(self.0.hash(SEED));
-    }
-}
-
-/// Passes a hash on.
-#[derive(Default)]
-struct Identity(u64);
-
-impl Hasher for Identity {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
-        }
-    }
-
-    fn write_u64(&mut self, value: u64) {
-        self.0 = value;
-    }
-}
-
-/// When (nanoseconds), which slot, which generation.
-type Alarm = Reverse<(u64, u32, u32)>;
+/// Segments in a batch: more than the processor fetches at once, few enough to
+/// stay in the first-level cache.
+const AHEAD: usize = 32;
+/// Outdated alarms that are not worth a look.
+const OUTDATED: usize = 1 << 12;
 
 /// Tracks the connections of one capture, or of several in order.
 pub struct Offline {
     timers: Timers,
     settings: Settings,
     follow: tunnel::Follow,
-    index: HashMap<Key, u32, BuildHasherDefault<Identity>>,
-    slots: Vec<Slot>,
+    index: Index,
+    places: Vec<Place>,
     free: Vec<u32>,
-    /// At least one for every slot in use, never later than its deadline.
-    alarms: BinaryHeap<Alarm>,
+    /// When (nanoseconds), which place. Those count that the place knows of.
+    alarms: BinaryHeap<Reverse<(u64, u32)>>,
     counters: Box<Counters>,
+    /// How far time has passed.
     clock: u64,
+    /// The latest time of any packet.
+    latest: u64,
+    ahead: Vec<Waiting>,
 }
 
 impl Offline {
@@ -93,12 +70,14 @@ impl Offline {
             } else {
                 tunnel::Follow::LINK
             },
-            index: HashMap::default(),
-            slots: Vec::new(),
+            index: Index::new(),
+            places: Vec::new(),
             free: Vec::new(),
             alarms: BinaryHeap::new(),
             counters: Box::default(),
             clock: 0,
+            latest: 0,
+            ahead: Vec::with_capacity(AHEAD),
         }
     }
 
@@ -109,93 +88,107 @@ impl Offline {
 
     /// Connections that have not ended.
     pub fn live(&self) -> usize {
-        self.slots
-            .iter()
-            .filter(|slot| slot.state().is_live())
-            .count()
+        let live = |place: &&Place| place.slot.state().is_live();
+        self.places.iter().filter(live).count()
     }
 
-    /// Takes one packet; `out` gets the records of what is over.
+    /// Takes one packet; `out` gets the records of what is over, some packets
+    /// later.
+    #[inline]
     pub fn frame(&mut self, packet: &Packet<'_>, out: &mut impl FnMut(&Record)) {
-        self.pass(packet.time, out);
-        let mut segment = Segment::default();
-        match self.parse(packet, &mut segment) {
-            Ok(()) => self.segment(&segment, out),
-            Err(skip) => self.counters.0[counters::SKIP + skip as usize] += 1,
+        self.latest = self.latest.max(packet.time);
+        // Parsed where it waits, for it is large to copy.
+        self.ahead.push(Waiting::default());
+        let Some(waiting) = self.ahead.last_mut() else {
+            return;
+        };
+        if let Err(skip) = parse(packet, self.follow, &mut waiting.segment) {
+            self.ahead.pop();
+            self.counters.0[counters::SKIP + skip as usize] += 1;
+            return;
+        }
+        waiting.clock = self.latest;
+        waiting.hash = hash(&waiting.segment.tuple);
+        self.index.expect(waiting.hash);
+        if self.ahead.len() == AHEAD {
+            self.catch_up(out);
         }
     }
 
-    fn parse(&self, packet: &Packet<'_>, segment: &mut Segment) -> Result<(), Skip> {
-        let bytes = packet.data;
-        let context = Context {
-            time: packet.time,
-            home: 2,
-            packets: 1,
-            length: packet.length,
-            trimmed: (bytes.len() as u64) < u64::from(packet.length),
-            // Which side of the wire the capture was taken on is not known, and
-            // what leaves a host has its checksum filled in later.
-            verify_checksum: false,
-            ..Context::default()
-        };
-        let (offset, kind) = match packet.entry() {
-            Entry::Ethernet { offset } => {
-                let Some(kind) = bytes.get(offset + 12..offset + 14) else {
-                    return Err(Skip::Runt);
-                };
-                (offset + 14, u16::from_be_bytes([kind[0], kind[1]]))
+    /// Processes what [`Offline::frame`] has taken.
+    pub fn catch_up(&mut self, out: &mut impl FnMut(&Record)) {
+        let mut ahead = std::mem::take(&mut self.ahead);
+        for waiting in &ahead {
+            // The first with this hash; the others can wait for memory.
+            let place = self.index.find(waiting.hash, |_| true);
+            if let Some(place) = place.and_then(|place| self.places.get(place as usize)) {
+                prefetch(&place.slot.hot);
+                prefetch(&place.slot.cold);
             }
-            Entry::EtherType { ether_type, offset } => (offset, ether_type),
-            Entry::Ip { offset } => match bytes.get(offset).map(|byte| byte >> 4) {
-                Some(4) => (offset, ethertype::IPV4),
-                Some(6) => (offset, ethertype::IPV6),
-                Some(_) => return Err(Skip::BadHeader),
-                None => return Err(Skip::Runt),
-            },
-            Entry::NotIp | Entry::Unsupported => return Err(Skip::NotIp),
-        };
-        let (offset, kind) = if matches!(kind, ethertype::IPV4 | ethertype::IPV6)
-            && self.follow == tunnel::Follow::LINK
-        {
-            (offset, kind)
-        } else {
-            tunnel::innermost(bytes, offset, kind, self.follow)
-        };
-        wire::by_ethertype(bytes, offset, kind, &context, segment)
+        }
+        for waiting in &ahead {
+            self.pass(waiting.clock, out);
+            self.track(&waiting.segment, waiting.hash, out);
+        }
+        ahead.clear();
+        self.ahead = ahead;
+        self.pass(self.latest, out);
     }
 
-    /// Takes one segment.
+    /// Takes one segment, at once.
     pub fn segment(&mut self, segment: &Segment, out: &mut impl FnMut(&Record)) {
+        self.catch_up(out);
+        self.track(segment, hash(&segment.tuple), out);
+    }
+
+    #[inline]
+    fn track(&mut self, segment: &Segment, hash: u32, out: &mut impl FnMut(&Record)) {
         self.counters.0[counters::SEGMENTS] += 1;
         if segment.has(mark::ODD_FLAGS) {
             self.counters.0[counters::ODD_FLAGS] += 1;
         }
-        let key = Key(segment.tuple);
-        let Some(&index) = self.index.get(&key) else {
-            self.open(key, segment, out);
+        let places = &self.places;
+        let same = |place: u32| {
+            let found = &places[place as usize].slot.cold.tuple.words;
+            let wanted = &segment.tuple.words;
+            // Without a branch for each word, or a call of memcmp.
+            found
+                .iter()
+                .zip(wanted)
+                .fold(0, |all, (a, b)| all | (a ^ b))
+                == 0
+        };
+        let Some(index) = self.index.find(hash, same) else {
+            self.open(hash, segment, out);
             return;
         };
         let settings = self.settings;
+        let before = shape(&self.places[index as usize].slot.hot);
         let effects = self.with(index, |flow| engine::step(flow, segment, &settings));
-        if effects == Effects::NONE {
+        if effects != Effects::NONE {
+            self.tell(index, segment.time, segment.sender, effects, out);
+            if effects.any(Effects::REOPEN) {
+                self.hand_out(index, segment.time, effects.sequel_number(), out);
+                let again = self.with(index, |flow| engine::reopen(flow, segment));
+                self.counters.0[counters::OPENED] += 1;
+                self.tell(index, segment.time, segment.sender, again, out);
+            }
+        } else if before == shape(&self.places[index as usize].slot.hot) {
+            // Only the time was renewed: the alarm that is set is early enough.
             return;
-        }
-        self.tell(index, segment.time, segment.sender, effects, out);
-        if effects.any(Effects::REOPEN) {
-            self.hand_out(index, segment.time, effects.sequel_number(), out);
-            let again = self.with(index, |flow| engine::reopen(flow, segment));
-            self.counters.0[counters::OPENED] += 1;
-            self.tell(index, segment.time, segment.sender, again, out);
         }
         self.set_alarm(index, segment.time);
     }
 
-    fn open(&mut self, key: Key, segment: &Segment, out: &mut impl FnMut(&Record)) {
+    fn open(&mut self, hash: u32, segment: &Segment, out: &mut impl FnMut(&Record)) {
         let index = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(Slot::default());
-            u32::try_from(self.slots.len() - 1).expect("fewer than 2^32 slots fit into memory")
+            self.places.push(Place {
+                slot: Slot::default(),
+                alarm: NEVER,
+            });
+            u32::try_from(self.places.len() - 1).expect("fewer than 2^32 slots fit into memory")
         });
-        self.index.insert(key, index);
+        self.index.insert(hash, index);
         let effects = self.with(index, |flow| engine::open(flow, segment));
         let opened = if segment.flags.syn() && !segment.flags.rst() {
             counters::OPENED
@@ -208,8 +201,9 @@ impl Offline {
     }
 
     /// Runs `f` on a slot as if its lock were held.
+    #[inline(always)]
     fn with<R>(&mut self, index: u32, f: impl FnOnce(&mut Flow<'_>) -> R) -> R {
-        let Slot { hot, cold } = &mut self.slots[index as usize];
+        let Slot { hot, cold } = &mut self.places[index as usize].slot;
         let mut flow = Flow {
             state: Snapshot(hot.word),
             hot,
@@ -238,7 +232,7 @@ impl Offline {
         if effects.any(Effects::FIN_RESTART) {
             count[counters::FIN_RESTARTS] += 1;
         }
-        let slot = &self.slots[index as usize];
+        let slot = &self.places[index as usize].slot;
         if effects.has(Event::Ending) {
             let ending = Outcome::packed_ending(slot.cold.outcome);
             count[counters::ENDING + ending as usize] += 1;
@@ -273,7 +267,7 @@ impl Offline {
     /// Hands out the ending of a slot, unless it was, and the sequel if there
     /// is one.
     fn hand_out(&mut self, index: u32, time: u64, sequel: u8, out: &mut impl FnMut(&Record)) {
-        let copy = self.slots[index as usize];
+        let copy = self.places[index as usize].slot;
         let mut record = Record {
             event: Event::Ending as u8,
             side: 0,
@@ -296,37 +290,48 @@ impl Offline {
 
     /// Makes sure that the slot is looked at by its deadline.
     fn set_alarm(&mut self, index: u32, now: u64) {
-        let slot = &self.slots[index as usize];
-        let at = timer::deadline(&slot.hot, || slot.cold.pending, &self.timers);
+        let place = &mut self.places[index as usize];
+        let Slot { hot, cold } = &place.slot;
+        let at = timer::deadline(hot, || cold.pending, &self.timers);
         let ahead = at.wrapping_sub(tick(now)).cast_signed();
         let ahead = u64::from(ahead.max(0).cast_unsigned());
         let time = ((now >> TICK_SHIFT) + ahead) << TICK_SHIFT;
-        let generation = slot.state().generation();
-        self.alarms.push(Reverse((time, index, generation)));
+        if time >= place.alarm {
+            return;
+        }
+        place.alarm = time;
+        self.alarms.push(Reverse((time, index)));
+        if self.alarms.len() > 2 * self.index.len() + OUTDATED {
+            // Long timers of what is long over: memory follows what is alive.
+            let places = &self.places;
+            self.alarms
+                .retain(|&Reverse((at, index))| places[index as usize].alarm == at);
+        }
     }
 
     /// Lets time pass up to `time`, one deadline after the other, each at its
     /// own moment: a capture may be silent for years.
+    #[inline]
     fn pass(&mut self, time: u64, out: &mut impl FnMut(&Record)) {
         if time <= self.clock {
             return;
         }
         self.clock = time;
-        while let Some(&Reverse((at, index, generation))) = self.alarms.peek() {
+        while let Some(&Reverse((at, index))) = self.alarms.peek() {
             if at > time {
                 break;
             }
             self.alarms.pop();
-            self.ring(at, index, generation, out);
+            let place = &mut self.places[index as usize];
+            if place.alarm == at {
+                place.alarm = NEVER;
+                self.ring(at, index, out);
+            }
         }
     }
 
     /// One alarm: the slot may be due, or busier than was thought.
-    fn ring(&mut self, at: u64, index: u32, generation: u32, out: &mut impl FnMut(&Record)) {
-        let state = self.slots[index as usize].state();
-        if state.is_free() || state.generation() != generation {
-            return;
-        }
+    fn ring(&mut self, at: u64, index: u32, out: &mut impl FnMut(&Record)) {
         let timers = self.timers;
         let (effects, over) = self.with(index, |flow| timer::expire(flow, at, &timers));
         if over {
@@ -346,18 +351,20 @@ impl Offline {
 
     fn release(&mut self, index: u32, time: u64, sequel: u8, out: &mut impl FnMut(&Record)) {
         self.hand_out(index, time, sequel, out);
-        let tuple = self.slots[index as usize].cold.tuple;
-        self.index.remove(&Key(tuple));
+        let place = &mut self.places[index as usize];
+        place.alarm = NEVER;
+        self.index.remove(hash(&place.slot.cold.tuple), index);
         self.with(index, |flow| flow.state = flow.state.transition_to_free());
         self.free.push(index);
     }
 
     /// The capture is over: what lives ends as `shutdown`.
     pub fn finish(&mut self, out: &mut impl FnMut(&Record)) {
+        self.catch_up(out);
         let now = self.clock;
-        for index in 0..self.slots.len() {
+        for index in 0..self.places.len() {
             let index = index as u32;
-            let state = self.slots[index as usize].state();
+            let state = self.places[index as usize].slot.state();
             if state.is_free() {
                 continue;
             }
@@ -366,7 +373,7 @@ impl Offline {
                 let effects = self.with(index, |flow| stop(flow, now, &timers));
                 self.tell(index, now, 0, effects, out);
             }
-            let waiting = self.slots[index as usize].state().is_time_wait();
+            let waiting = self.places[index as usize].slot.state().is_time_wait();
             let sequel = if waiting { Sequel::Shutdown as u8 } else { 0 };
             self.counters.0[counters::SEQUEL + sequel as usize] += u64::from(waiting);
             self.release(index, now, sequel, out);

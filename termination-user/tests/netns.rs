@@ -2,6 +2,8 @@
 //! interfaces, and what `termination` says of them. Each test has namespaces,
 //! interfaces, programs and a control socket of its own.
 
+#[path = "netns/check.rs"]
+mod check;
 #[path = "netns/crossing.rs"]
 mod crossing;
 #[path = "netns/endings.rs"]

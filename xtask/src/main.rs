@@ -1,6 +1,7 @@
 //! What developers and new users type: `cargo xtask <verb>`, one module a verb.
 
 mod apt;
+mod bench;
 mod command;
 mod demo;
 mod llvm;
@@ -30,6 +31,8 @@ enum Verb {
     Demo,
     /// Set up, then run every check: format, lints, tests, loom
     Test(test::Options),
+    /// Measure, side by side with other programs
+    Bench(bench::Options),
 }
 
 fn main() -> ExitCode {
@@ -48,6 +51,7 @@ fn run(options: &Options) -> anyhow::Result<()> {
         Verb::Setup => setup::run(),
         Verb::Demo => demo::run(),
         Verb::Test(options) => test::run(options),
+        Verb::Bench(options) => bench::run(options),
     }
 }
 

@@ -40,6 +40,8 @@ pub fn of_reset(flow: &mut Flow<'_>, segment: &Segment, ending: Ending) -> Optio
     }
     // Passive, to a segment with ACK.
     match ending {
+        // The SYN-ACK acked the SYN as it should: the RST's host has no socket.
+        Ending::HandshakeReset if segment.seq == mine.sent => Some(Cause::NoConnection),
         Ending::HandshakeReset | Ending::Cancelled => Some(Cause::BadAck),
         Ending::HandshakeAborted | Ending::Refused => {
             if other.is(bit::ACK) && only_syn_acks(flow, x) && segment.seq == mine.sent {

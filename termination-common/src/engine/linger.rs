@@ -8,7 +8,7 @@
 
 use crate::{
     counters::Event,
-    history::{Letter, contains},
+    history::Letter,
     policy::{Settings, setting},
     segment::{Flags, Segment, mark},
     serial::{after, before},
@@ -22,19 +22,31 @@ use super::{
     pending::{self, kind},
 };
 
+/// For how long Zeek still counts what follows a close to the connection
+/// (`tcp_close_delay`), nanoseconds.
+const ZEEK_CLOSE_DELAY: u64 = 5_000_000_000;
+
+/// What comes right after the ending is part of the history.
+#[inline(always)]
+fn note(flow: &mut Flow<'_>, segment: &Segment) {
+    let letter = if segment.flags.rst() {
+        Letter::of_rst(segment.flags)
+    } else if !segment.flags.syn() && segment.flags.any(Flags::ACK | Flags::FIN) {
+        Letter::of_stream(segment)
+    } else {
+        return;
+    };
+    if segment.time.wrapping_sub(flow.cold.turned_at) < ZEEK_CLOSE_DELAY {
+        flow.note(letter, segment.side());
+    } else {
+        flow.cold.outcome = Outcome::with_late(flow.cold.outcome, letter.completeness());
+    }
+}
+
 /// A segment on a tuple whose connection has ended.
 #[inline(never)]
 pub fn step(flow: &mut Flow<'_>, segment: &Segment, settings: &Settings) -> Effects {
-    if segment.flags.any(Flags::RST | Flags::FIN) {
-        let letter = if segment.flags.rst() {
-            Letter::Rst
-        } else {
-            Letter::Fin
-        };
-        if !contains(flow.cold.history, letter, segment.side()) {
-            flow.note(letter, segment.side());
-        }
-    }
+    note(flow, segment);
     if flow.state.is_time_wait() {
         time_wait(flow, segment, settings)
     } else {

@@ -12,6 +12,7 @@ pub mod cause;
 pub mod handshake;
 pub mod linger;
 pub mod pending;
+pub mod plausible;
 pub mod reset;
 pub mod stream;
 

@@ -6,6 +6,7 @@
 //! | RST | an RST in doubt | its sender's next words, a challenge ACK, time |
 //! | CHALLENGE | an ACK that repeats itself | an RST within a second |
 //! | GAP | an end that one side claims and the other has not shown | the other side |
+//! | GAP with `GAP_HOLE` | a hole in what one side sent | its retransmission, or an ack beyond |
 //!
 //! An RST in doubt and a SYN are never pushed out by the lesser two; an RST is
 //! not pushed out by a SYN.
@@ -35,10 +36,17 @@ pub mod kind {
 const SIDE: u32 = 1 << 2;
 /// GAP: the disputed segment carried a FIN, at `value` - 1.
 pub const GAP_FIN: u32 = 1 << 3;
-/// GAP: it was a first fragment, so its end is unknown.
+/// GAP: it was a first fragment, so its end is unknown; `value` is its start.
 pub const GAP_FRAGMENT: u32 = 1 << 4;
 /// GAP: claimed by an ack of the other end, not by a segment of this one.
 pub const GAP_BY_ACK: u32 = 1 << 5;
+/// GAP by a segment: 24 bits, the low ones of its ack.
+const GAP_ACK_SHIFT: u32 = 8;
+/// GAP: x sent beyond what follows on its last segment. `value` is where the
+/// hole starts; its length is in the upper half, at most 65535.
+pub const GAP_HOLE: u32 = 1 << 6;
+/// GAP with a hole: shift of its length.
+const HOLE_SHIFT: u32 = 16;
 /// RST and SYN: four bits, the verdict or the sequel.
 const JUDGEMENT_SHIFT: u32 = 8;
 /// SYN: window scale (4 bits), valid with `SCALED`.
@@ -98,6 +106,33 @@ pub const fn syn(side: Side, sequel: u8, window: u16, scale: Option<u8>) -> u32 
         | (sequel as u32) << JUDGEMENT_SHIFT
         | scale
         | (window as u32) << WINDOW_SHIFT
+}
+
+/// The detail of a gap that a segment of `side` claims; `marks` are of `GAP_*`.
+#[inline(always)]
+pub const fn gap(side: Side, marks: u32, ack: u32) -> u32 {
+    kind::GAP | (side as u32 & 1) << 2 | marks | ack << GAP_ACK_SHIFT
+}
+
+/// The ack of the segment that claimed a gap: the number nearest to `about`.
+#[inline(always)]
+pub const fn gap_ack(pending: Pending, about: u32) -> u32 {
+    let low = pending.detail & !((1 << GAP_ACK_SHIFT) - 1);
+    let ahead = low.wrapping_sub(about << GAP_ACK_SHIFT).cast_signed() >> GAP_ACK_SHIFT;
+    about.wrapping_add(ahead.cast_unsigned())
+}
+
+/// The detail of a hole.
+#[inline(always)]
+pub const fn hole(side: Side, length: u32) -> u32 {
+    let length = if length > 0xffff { 0xffff } else { length };
+    kind::GAP | (side as u32 & 1) << 2 | GAP_HOLE | length << HOLE_SHIFT
+}
+
+/// Length of a hole.
+#[inline(always)]
+pub const fn hole_length(pending: Pending) -> u32 {
+    pending.detail >> HOLE_SHIFT
 }
 
 /// The detail of a pending RST.

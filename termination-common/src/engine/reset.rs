@@ -27,7 +27,7 @@ pub fn alone(flow: &mut Flow<'_>, segment: &Segment) -> Effects {
     let half = flow.half(x);
     half.sent = segment.seq;
     flow.cold_half(x).isn = segment.seq.wrapping_sub(1);
-    flow.note(Letter::Rst, x);
+    flow.note(Letter::of_rst(segment.flags), x);
     let verdict = Verdict::Unverifiable;
     let by = flow.by(x);
     let phase = flow.phase();
@@ -59,7 +59,7 @@ pub fn step(flow: &mut Flow<'_>, segment: &Segment, settings: &Settings) -> Effe
         let cause = Some(Cause::BadAck);
         let strong = Evidence::WireStrong;
         let packed = outcome(ending, by, phase, Some(verdict), cause, strong);
-        flow.note(Letter::Rst, x);
+        flow.note(Letter::of_rst(segment.flags), x);
         touch(flow, x, segment);
         let effects = flow.end(packed, segment.time);
         flow.cold.pending = kept;
@@ -74,7 +74,7 @@ pub fn step(flow: &mut Flow<'_>, segment: &Segment, settings: &Settings) -> Effe
         }
         Verdict::Exact | Verdict::Train | Verdict::FinMinusOne | Verdict::SynSentOk => {
             let packed = classify(flow, segment, settings, Some(verdict), true);
-            flow.note(Letter::Rst, x);
+            flow.note(Letter::of_rst(segment.flags), x);
             touch(flow, x, segment);
             flow.end(packed, segment.time).and(judged)
         }
@@ -107,7 +107,7 @@ fn doubt(
     }
     // What it would mean is known now; nothing that follows changes it.
     flow.cold.outcome = classify(flow, segment, settings, Some(verdict), false);
-    flow.note(Letter::Rst, x);
+    flow.note(Letter::of_rst(segment.flags), x);
     flow.pend(segment.seq, segment.tick(), pending::rst(x, verdict));
     judged
 }
@@ -128,6 +128,15 @@ pub fn grade(flow: &mut Flow<'_>, segment: &Segment) -> Verdict {
     let y = x ^ 1;
     let (mine, other) = (flow.hot.half[x & 1], flow.hot.half[y & 1]);
     let (seq, isn) = (segment.seq, flow.cold_half(y).isn);
+    if let Some(kept) = flow.pending_of(kind::SYN, y)
+        && segment.flags.ack()
+        && segment.ack == kept.value.wrapping_add(1)
+        && (!flow.state.is(fact::ESTABLISHED) || mine.is(bit::FIN))
+    {
+        // y has started over, and x answers that SYN. No established end
+        // would: it sends a challenge ACK.
+        return Verdict::SynSentOk;
+    }
     let syn_sent = other.bits & (bit::SYN | bit::SYN_ACKED | bit::ACK) == bit::SYN
         && !mine.is(bit::SYN)
         && !flow.state.is(fact::ESTABLISHED);

@@ -16,6 +16,7 @@ use super::{
     Effects, Flow,
     handshake::settle,
     pending::{self, kind},
+    plausible::{AGREED, exceptional, faults},
     since_first_fin, touch,
 };
 
@@ -44,164 +45,33 @@ pub fn window(half: &Half) -> u32 {
     }
 }
 
+/// Segments of one end among which its SYN, retransmitted, is looked for.
+const SYN_PAYLOAD: u32 = 4;
+
 /// The first segment of a connection met midstream.
 #[inline(always)]
 pub fn first(flow: &mut Flow<'_>, segment: &Segment) -> Effects {
     advance(flow, segment, &Settings::DEFAULT)
 }
 
-/// Why a segment is not plausible; 0 if it is.
-mod fault {
-    /// Its sequence range is beyond the other end's window.
-    pub(super) const BEYOND: u32 = 1;
-    /// It acks what was never seen.
-    pub(super) const UNSEEN: u32 = 2;
-    /// Anything else.
-    pub(super) const OTHER: u32 = 4;
-}
-
-/// RFC 9293 3.10.7.4, RFC 5961 5.2: would the other end accept it?
-#[inline(always)]
-fn faults(flow: &mut Flow<'_>, segment: &Segment) -> u32 {
-    let x = segment.side();
-    let y = x ^ 1;
-    let (mine, other) = (flow.hot.half[x & 1], flow.hot.half[y & 1]);
-    let mut faults = 0;
-    if other.is(bit::ACK) {
-        let window = window_max(&other);
-        // A FIN may sit on the window's right edge.
-        let end = segment.seq.wrapping_add(segment.payload);
-        if after(end, other.acked.wrapping_add(window)) {
-            faults |= fault::BEYOND;
-        }
-        if before(segment.seq, other.acked.wrapping_sub(window)) {
-            faults |= fault::OTHER;
-        }
-    }
-    if segment.flags.ack() && other.bits & (bit::SEEN | bit::SYN) != 0 {
-        if other.is(bit::SEEN) && after(segment.ack, other.sent) {
-            faults |= fault::UNSEEN;
-        } else if before(segment.ack, other.sent.wrapping_sub(window_max(&mine))) {
-            faults |= fault::OTHER;
-        }
-    }
-    if mine.is(bit::FIN) {
-        // Nothing comes after a FIN. A FIN elsewhere replaces it while unacked.
-        let fin = flow.cold_half(x).fin;
-        let end = segment.seq.wrapping_add(segment.payload);
-        let replaces = segment.flags.fin() && !mine.is(bit::FIN_ACKED);
-        let limit = if segment.payload == 0 && !segment.flags.fin() {
-            fin.wrapping_add(1)
-        } else {
-            fin
-        };
-        if after(end, limit) && !replaces {
-            faults |= fault::OTHER;
-        }
-        if segment.flags.fin() && mine.is(bit::FIN_ACKED) && end != fin {
-            faults |= fault::OTHER;
-        }
-    }
-    faults
-}
-
 /// A segment of a live connection.
 #[inline(always)]
 pub fn step(flow: &mut Flow<'_>, segment: &Segment, settings: &Settings) -> Effects {
     let faults = faults(flow, segment);
+    let mut effects = Effects::NONE;
     if faults != 0 || segment.has(mark::FRAGMENT) {
-        return exceptional(flow, segment, settings, faults);
-    }
-    advance(flow, segment, settings)
-}
-
-/// A segment that does not fit: moves nothing, unless the other end's word and
-/// this one agree that the observer has missed something. One forged segment
-/// therefore moves neither S nor N nor a FIN.
-#[inline(never)]
-fn exceptional(
-    flow: &mut Flow<'_>,
-    segment: &Segment,
-    settings: &Settings,
-    faults: u32,
-) -> Effects {
-    let x = segment.side();
-    let y = x ^ 1;
-    if segment.has(mark::FRAGMENT) {
-        // The end of the segment is in a later fragment.
-        flow.state = flow.state.with(fact::GAPS);
-        if faults == 0 {
-            let fin = if segment.flags.fin() {
-                pending::GAP_FIN
-            } else {
-                0
-            };
-            let detail = kind::GAP | (x as u32) << 2 | pending::GAP_FRAGMENT | fin;
-            flow.pend_lesser(segment.seq, segment.tick(), detail);
-            touch(flow, x, segment);
-            return Effects::NONE;
+        effects = exceptional(flow, segment, faults);
+        if !effects.any(AGREED) {
+            return effects;
         }
+        effects = Effects::event(Event::Implausible);
     }
-    let implausible = Effects::event(Event::Implausible);
-    if faults == fault::BEYOND {
-        // x claims more than y acked; y may have acked it unseen.
-        if let Some(gap) = flow.pending_of(kind::GAP, x)
-            && gap.detail & pending::GAP_BY_ACK != 0
-        {
-            let window = window_max(&flow.hot.half[y & 1]);
-            let fits = !after(segment.end(), gap.value.wrapping_add(window))
-                && !before(segment.seq, gap.value.wrapping_sub(window));
-            if fits {
-                flow.half(y).acked = gap.value;
-                resynchronise(flow, x, gap.value);
-                return advance(flow, segment, settings).and(implausible);
-            }
-        }
-        let fin = if segment.flags.fin() {
-            pending::GAP_FIN
-        } else {
-            0
-        };
-        let detail = kind::GAP | (x as u32) << 2 | fin;
-        flow.pend_lesser(segment.end(), segment.tick(), detail);
-    } else if faults == fault::UNSEEN {
-        // x acks what y was not seen to send; y may have claimed it.
-        if let Some(gap) = flow.pending_of(kind::GAP, y)
-            && gap.detail & pending::GAP_BY_ACK == 0
-        {
-            let fragment = gap.detail & pending::GAP_FRAGMENT != 0;
-            if fragment || !after(segment.ack, gap.value) {
-                let fin = gap.detail & pending::GAP_FIN != 0;
-                resynchronise(flow, y, segment.ack);
-                if fin && (fragment || segment.ack == gap.value) {
-                    take_fin(flow, y, segment.ack.wrapping_sub(1), false, segment);
-                }
-                return advance(flow, segment, settings).and(implausible);
-            }
-        }
-        let detail = kind::GAP | (y as u32) << 2 | pending::GAP_BY_ACK;
-        flow.pend_lesser(segment.ack, segment.tick(), detail);
-    }
-    implausible
-}
-
-/// Both ends agree that `side` has sent up to `end`: take their word.
-#[inline(always)]
-fn resynchronise(flow: &mut Flow<'_>, side: Side, end: u32) {
-    flow.unpend();
-    flow.state = flow.state.with(fact::GAPS);
-    flow.note(Letter::Gap, side);
-    move_sent(flow.half(side), end);
-    let fin = flow.cold_half(side).fin;
-    let half = flow.half(side);
-    if half.is(bit::FIN) && after(end, fin.wrapping_add(1)) {
-        half.bits &= !(bit::FIN | bit::FIN_ACKED);
-    }
+    advance(flow, segment, settings).and(effects)
 }
 
 /// Moves S forward.
 #[inline(always)]
-fn move_sent(half: &mut Half, end: u32) {
+pub(super) fn move_sent(half: &mut Half, end: u32) {
     if after(end, half.sent) {
         half.wraps = half.wraps.wrapping_add(u16::from(end < half.sent));
         half.sent = end;
@@ -260,6 +130,11 @@ fn advance(flow: &mut Flow<'_>, segment: &Segment, settings: &Settings) -> Effec
             } else {
                 bits & !bit::BACKLOG
             };
+            let whole = flow.state.0 & (fact::ESTABLISHED | fact::MIDSTREAM | fact::PENDING);
+            if after(segment.seq, mine.sent) && !fresh && whole == fact::ESTABLISHED {
+                let length = segment.seq.wrapping_sub(mine.sent);
+                flow.pend(mine.sent, segment.tick(), pending::hole(x, length));
+            }
             if flow.state.is(fact::FIN) && other.is(bit::FIN) && flags.ack() {
                 let fin = flow.cold_half(y).fin;
                 if after(segment.ack, fin) {
@@ -279,7 +154,8 @@ fn advance(flow: &mut Flow<'_>, segment: &Segment, settings: &Settings) -> Effec
         probe = probe && (other.acked == mine.sent || other.window == 0);
         retransmission = !probe;
     }
-    if segment.payload > 0 && bits & bit::DATA == 0 {
+    // A SYN's payload sets the bit without the letter; it is among the first.
+    if segment.payload > 0 && (bits & bit::DATA == 0 || mine.segments < SYN_PAYLOAD) {
         bits |= bit::DATA;
         if !flags.fin() {
             flow.note(Letter::Data, x);
@@ -291,10 +167,17 @@ fn advance(flow: &mut Flow<'_>, segment: &Segment, settings: &Settings) -> Effec
         if retransmission {
             let count = &mut flow.cold_half(x).retransmits;
             *count = count.saturating_add(1);
-            let letter = segment.payload > 0 && (*count == 1 || *count == 10 || *count == 100);
-            if letter {
+            let power = matches!(*count, 10 | 100 | 1_000 | 10_000 | 100_000);
+            if segment.payload > 0
+                && (power || !history::contains(flow.cold.history, Letter::Retransmit, x))
+            {
                 flow.note(Letter::Retransmit, x);
             }
+        } else if segment.payload > 0
+            && !history::contains(flow.cold.history, Letter::Retransmit, x)
+        {
+            // A probe with a byte of payload: repeated payload to Zeek.
+            flow.note(Letter::Retransmit, x);
         }
         if bits & bit::UNANSWERED != 0 && other.is(bit::SEEN) && !flow.state.is(fact::SUSPECTED) {
             let quiet = segment.tick().wrapping_sub(other.last).cast_signed();
@@ -317,7 +200,7 @@ fn advance(flow: &mut Flow<'_>, segment: &Segment, settings: &Settings) -> Effec
     }
     touch(flow, x, segment);
     if flags.fin() {
-        let acks = flags.ack();
+        let acks = flags.ack() && after(segment.ack, flow.cold_half(y).fin);
         take_fin(
             flow,
             x,
@@ -371,41 +254,51 @@ fn infer(flow: &mut Flow<'_>, segment: &Segment) {
 #[inline(always)]
 fn take_ack(flow: &mut Flow<'_>, segment: &Segment) -> Effects {
     let x = segment.side();
-    let y = x ^ 1;
+    let fin_acked = confirm(flow, x, segment.ack, segment);
     let half = flow.half(x);
-    if half.bits & bit::ACK == 0 || after(segment.ack, half.acked) {
-        half.acked = segment.ack;
-        half.bits |= bit::ACK;
-    }
     if !before(segment.ack, half.acked) {
         half.window = segment.window;
         half.window_max = half.window_max.max(segment.window);
-        if segment.window == 0 && !history::contains(flow.cold.history, Letter::ZeroWindow, x) {
+        let receives = !flow.half(x ^ 1).is(bit::FIN);
+        if segment.window == 0 && receives {
             flow.note(Letter::ZeroWindow, x);
         }
     }
-    let other = flow.half(y).bits;
-    if other & (bit::SYN | bit::SYN_ACKED) == bit::SYN && after(segment.ack, flow.cold_half(y).isn)
-    {
-        flow.half(y).bits |= bit::SYN_ACKED;
-    }
-    if other & (bit::FIN | bit::FIN_ACKED) == bit::FIN && after(segment.ack, flow.cold_half(y).fin)
-    {
-        flow.half(y).bits |= bit::FIN_ACKED;
-        if flow.state.first_fin() == y {
-            flow.cold.fin_to_ack = since_first_fin(flow, segment);
-        }
-        if !flow.half(x).is(bit::FIN) && !segment.flags.fin() {
-            return Effects::event(Event::HalfClosed);
-        }
+    if fin_acked && !flow.half(x).is(bit::FIN) && !segment.flags.fin() {
+        return Effects::event(Event::HalfClosed);
     }
     Effects::NONE
 }
 
-/// A FIN at `fin`: the first decides who closes, the second whether they
-/// crossed.
+/// `x` has sent this ack: it confirms the other end's SYN and FIN. Returns
+/// whether that is the news of a FIN.
 #[inline(always)]
-fn take_fin(flow: &mut Flow<'_>, side: Side, fin: u32, acks: bool, segment: &Segment) {
+pub(super) fn confirm(flow: &mut Flow<'_>, x: Side, ack: u32, segment: &Segment) -> bool {
+    let y = x ^ 1;
+    let half = flow.half(x);
+    if half.bits & bit::ACK == 0 || after(ack, half.acked) {
+        half.acked = ack;
+        half.bits |= bit::ACK;
+    }
+    let other = flow.half(y).bits;
+    if other & (bit::SYN | bit::SYN_ACKED) == bit::SYN && after(ack, flow.cold_half(y).isn) {
+        flow.half(y).bits |= bit::SYN_ACKED;
+    }
+    let fin_acked =
+        other & (bit::FIN | bit::FIN_ACKED) == bit::FIN && after(ack, flow.cold_half(y).fin);
+    if fin_acked {
+        flow.half(y).bits |= bit::FIN_ACKED;
+        if flow.state.first_fin() == y {
+            flow.cold.fin_to_ack = since_first_fin(flow, segment);
+        }
+    }
+    fin_acked
+}
+
+/// A FIN at `fin`: the first decides who closes, the second whether they
+/// crossed; `acks` if it acks the other end's.
+#[inline(always)]
+pub(super) fn take_fin(flow: &mut Flow<'_>, side: Side, fin: u32, acks: bool, segment: &Segment) {
     if flow.half(side).is(bit::FIN) {
         // A FIN elsewhere replaces one that was never acked; the same again
         // changes nothing.
@@ -414,12 +307,16 @@ fn take_fin(flow: &mut Flow<'_>, side: Side, fin: u32, acks: bool, segment: &Seg
     }
     flow.half(side).bits |= bit::FIN;
     flow.cold_half(side).fin = fin;
-    flow.note(Letter::Fin, side);
+    let letter = if segment.side() == side {
+        Letter::of_stream(segment)
+    } else {
+        Letter::Fin
+    };
+    flow.note(letter, side);
     let other = side ^ 1;
     if flow.half(other).is(bit::FIN) {
         flow.cold.fin_to_fin = since_first_fin(flow, segment);
-        let first = flow.cold_half(other).fin;
-        if !(acks && after(segment.ack, first)) {
+        if !acks {
             flow.state = flow.state.with(fact::SIMULTANEOUS);
         }
     } else {
@@ -475,6 +372,8 @@ fn reconsider(
             if age > settings.challenge.cast_signed() {
                 flow.unpend();
             }
+        } else if pending.detail & pending::GAP_HOLE != 0 {
+            fill(flow, segment);
         } else {
             // A gap is closed when its side shows what was disputed.
             let side = pending::side(pending);
@@ -488,6 +387,29 @@ fn reconsider(
         flow.pend_lesser(0, segment.tick(), kind::CHALLENGE | (x as u32) << 2);
     }
     effects
+}
+
+/// A hole is filled by its sender, or the other end acks beyond it: then it
+/// was the observer who missed something.
+#[inline(always)]
+fn fill(flow: &mut Flow<'_>, segment: &Segment) {
+    let hole = flow.cold.pending;
+    let (side, start) = (pending::side(hole), hole.value);
+    let end = segment.end();
+    if segment.side() != side {
+        if segment.flags.ack() && after(segment.ack, start) {
+            flow.note(Letter::Gap, side);
+            flow.unpend();
+        }
+    } else if !after(segment.seq, start) && after(end, start) {
+        let filled = end.wrapping_sub(start);
+        if filled < pending::hole_length(hole) {
+            let left = pending::hole_length(hole).wrapping_sub(filled);
+            flow.pend(end, hole.at, pending::hole(side, left));
+        } else {
+            flow.unpend();
+        }
+    }
 }
 
 /// Both FINs acked: the connection has closed.

@@ -3,6 +3,8 @@
 use loom::{sync::Arc, thread};
 use termination_common::{
     counters::{self, Event, Loss},
+    exchange::Operation,
+    state::fact,
     taxonomy::{Ending, Outcome},
 };
 
@@ -44,13 +46,15 @@ fn an_attempt_displaced_while_it_is_answered_is_told_once() {
         model.observe(talks[victim].later(1).ack());
         there.join().unwrap();
         model.check();
-        assert_eq!(model.lost(Loss::Contended), 0);
+        assert!(!model.gave_up());
         let displaced = model.lost(Loss::AttemptDisplaced);
         let refused = model.lost(Loss::TableFull);
         assert!(displaced + refused >= 1);
         for record in model.records(Event::Ending) {
             let outcome = Outcome::unpack(record.copy.cold.outcome).unwrap();
             assert_eq!(outcome.ending, Ending::Evicted);
+            let established = record.copy.state().is(fact::ESTABLISHED);
+            assert!(!established, "an attempt by its class, but not any more");
         }
         if model.slot_of(&newcomer.tuple).is_none() {
             // Nobody was sent away for nothing.
@@ -72,11 +76,32 @@ fn an_ending_that_found_no_room_is_told_before_its_place_is_taken() {
             let model = model.clone();
             thread::spawn(move || model.observe(new.syn()))
         };
-        model.sweep(termination_common::exchange::Operation::Visit, at(1));
+        model.sweep(Operation::Visit, at(1));
         there.join().unwrap();
         model.check();
         assert_eq!(model.records(Event::Ending).len(), 1);
         assert_eq!(model.lost(Loss::RecordLost), 0);
         assert!(model.slot_of(&new.tuple).is_some());
+    });
+}
+
+#[test]
+fn an_ending_that_found_no_room_is_told_before_its_tuple_is_used_again() {
+    explore("unreported and reused", || {
+        let model = Arc::new(Model::new(1, 1));
+        let talk = Talk::new(40000);
+        model.set_room(0);
+        model.observe_all(talk.aborted());
+        model.set_room(u32::MAX);
+        let there = {
+            let model = model.clone();
+            thread::spawn(move || model.observe(talk.anew().later(1).syn()))
+        };
+        model.sweep(Operation::Visit, at(1));
+        there.join().unwrap();
+        model.check();
+        assert_eq!(model.records(Event::Ending).len(), 1);
+        assert_eq!(model.lost(Loss::RecordLost), 0);
+        assert_eq!(model.counted(counters::OPENED), 2);
     });
 }

@@ -8,14 +8,13 @@ use std::{
     collections::HashSet,
     sync::{
         Mutex,
-        atomic::{AtomicU32, AtomicUsize, Ordering as StdOrdering},
+        atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering as StdOrdering},
     },
 };
 
 use loom::{
     cell::UnsafeCell,
     sync::atomic::{AtomicU64, Ordering},
-    thread,
 };
 use termination_common::{
     counters::{self, Counters, Event, Loss},
@@ -24,16 +23,27 @@ use termination_common::{
     policy::{Settings, Timers},
     segment::Segment,
     slot::{Cold, Hot, Slot, SlotId},
-    state::{LOCK_TRIES, Snapshot},
-    table::{Head, LINE, LineRef, Memory, Place, SlotRef, entry},
+    state::Snapshot,
+    table::{LINE, Memory, Place, entry},
     tuple::Tuple,
 };
+
+use super::memory::POISONED;
 
 /// Preemptions that loom tries, unless `LOOM_MAX_PREEMPTIONS` says otherwise.
 const PREEMPTIONS: usize = 2;
 
 /// Runs a model; says how many interleavings it took.
 pub(crate) fn explore(name: &str, model: impl Fn() + Sync + Send + 'static) {
+    explore_within(PREEMPTIONS, name, model);
+}
+
+/// The same, for what would take minutes otherwise.
+pub(crate) fn explore_within(
+    preemptions: usize,
+    name: &str,
+    model: impl Fn() + Sync + Send + 'static,
+) {
     static RUNS: Mutex<()> = Mutex::new(());
     let runs = std::sync::Arc::new(AtomicUsize::new(0));
     let counted = runs.clone();
@@ -42,7 +52,7 @@ pub(crate) fn explore(name: &str, model: impl Fn() + Sync + Send + 'static) {
         .lock()
         .unwrap_or_else(std::sync::PoisonError::into_inner);
     let mut builder = loom::model::Builder::new();
-    builder.preemption_bound.get_or_insert(PREEMPTIONS);
+    builder.preemption_bound.get_or_insert(preemptions);
     builder.max_branches = 20_000;
     builder.check(move || {
         counted.fetch_add(1, StdOrdering::Relaxed);
@@ -52,33 +62,32 @@ pub(crate) fn explore(name: &str, model: impl Fn() + Sync + Send + 'static) {
     println!("{name}: {} interleavings", runs.load(StdOrdering::Relaxed));
 }
 
-/// An entry that belongs to a connection outside of the model.
-const FOREIGN: u64 = !entry::CLASS | entry::USED;
-
 /// A table whose lines have few places; the others are taken for good.
 pub(crate) struct Model {
-    lines: Vec<Vec<AtomicU64>>,
-    places: u32,
-    slots: Vec<Cell>,
-    locks: Vec<AtomicU64>,
-    settings: Settings,
+    pub(crate) lines: Vec<Vec<AtomicU64>>,
+    pub(crate) places: u32,
+    pub(crate) slots: Vec<Cell>,
+    pub(crate) locks: Vec<AtomicU64>,
+    /// Line locks that somebody holds; not loom's, only to be asserted.
+    pub(crate) held: Vec<AtomicBool>,
+    pub(crate) settings: Settings,
     /// Who meets a taken lock lets others run first, so that nobody gives up.
-    patient: bool,
+    pub(crate) patient: bool,
     /// Records that the ring still has room for.
-    room: AtomicU32,
-    tally: Mutex<Tally>,
+    pub(crate) room: AtomicU32,
+    pub(crate) tally: Mutex<Tally>,
 }
 
 /// What was counted and reported. Not loom's: it takes part in nothing.
 #[derive(Default)]
-struct Tally {
-    counters: Counters,
-    records: Vec<Record>,
+pub(crate) struct Tally {
+    pub(crate) counters: Counters,
+    pub(crate) records: Vec<Record>,
 }
 
-struct Cell {
-    word: AtomicU64,
-    contents: UnsafeCell<(Hot, Cold)>,
+pub(crate) struct Cell {
+    pub(crate) word: AtomicU64,
+    pub(crate) contents: UnsafeCell<(Hot, Cold)>,
 }
 
 impl Model {
@@ -97,6 +106,7 @@ impl Model {
                 })
                 .collect(),
             locks: (0..lines).map(|_| AtomicU64::new(0)).collect(),
+            held: (0..lines).map(|_| AtomicBool::new(false)).collect(),
             settings: Settings::DEFAULT,
             patient: true,
             room: AtomicU32::new(u32::MAX),
@@ -128,19 +138,26 @@ impl Model {
 
     /// As the controller: hands over every slot that holds something.
     pub(crate) fn sweep(&self, operation: Operation, now: u64) -> u32 {
-        let mut status = 0;
-        for index in 0..self.lines.len() as u32 * self.places {
-            let slot = index / self.places * LINE + index % self.places;
-            let state = Snapshot(self.slots[index as usize].word.load(Ordering::Relaxed));
-            if !state.is_free() {
-                let id = SlotId {
-                    slot,
-                    generation: state.generation(),
-                };
-                status |= driver::sweep(self, id, operation, now, &Timers::DEFAULT);
-            }
-        }
-        status
+        let ids: Vec<_> = (0..self.slots.len())
+            .filter_map(|index| self.id(index))
+            .collect();
+        let visit = |&id: &SlotId| self.sweep_one(id, operation, now);
+        ids.iter().map(visit).fold(0, std::ops::BitOr::bitor)
+    }
+
+    /// As the controller, of what it has seen before.
+    pub(crate) fn sweep_one(&self, id: SlotId, operation: Operation, now: u64) -> u32 {
+        driver::sweep(self, id, operation, now, &Timers::DEFAULT)
+    }
+
+    /// The connection in a place, if any.
+    pub(crate) fn id(&self, index: usize) -> Option<SlotId> {
+        let state = Snapshot(self.slots[index].word.load(Ordering::Relaxed));
+        let (line, position) = (index as u32 / self.places, index as u32 % self.places);
+        (!state.is_free()).then_some(SlotId {
+            slot: line * LINE + position,
+            generation: state.generation(),
+        })
     }
 
     fn contents(&self, index: usize) -> Slot {
@@ -175,6 +192,12 @@ impl Model {
 
     pub(crate) fn lost(&self, loss: Loss) -> u64 {
         self.counted(counters::LOSS + loss as usize)
+    }
+
+    /// Somebody gave a lock up. Among three, two that wait may run in turns,
+    /// patient or not, until they have spent their tries.
+    pub(crate) fn gave_up(&self) -> bool {
+        self.lost(Loss::Contended) > 0
     }
 
     /// Records of one kind, in order.
@@ -254,155 +277,5 @@ fn id(record: &Record) -> SlotId {
     SlotId {
         slot: record.slot,
         generation: record.copy.state().generation(),
-    }
-}
-
-/// The word in the cell stands for the real one, which is locked whenever the
-/// cell is open: reading it is nonsense, writing it would break the lock.
-const POISONED: Hot = Hot {
-    word: u64::MAX,
-    half: [HALF; 2],
-};
-const HALF: termination_common::slot::Half = termination_common::slot::Half {
-    sent: 0,
-    acked: 0,
-    last: 0,
-    segments: 0,
-    home: 0,
-    window: 0,
-    window_max: 0,
-    wraps: 0,
-    bits: 0,
-};
-
-#[derive(Clone, Copy)]
-pub(crate) struct Line<'a>(&'a [AtomicU64]);
-
-impl LineRef for Line<'_> {
-    fn entry(&self, position: u32) -> u64 {
-        let entry = self.0.get(position as usize);
-        entry.map_or(FOREIGN, |entry| entry.load(Ordering::Relaxed))
-    }
-
-    fn set(&self, position: u32, value: u64) {
-        self.0[position as usize].store(value, Ordering::Relaxed);
-    }
-}
-
-#[derive(Clone, Copy)]
-pub(crate) struct Handle<'a> {
-    cell: &'a Cell,
-    patient: bool,
-}
-
-impl SlotRef for Handle<'_> {
-    fn load(&self) -> Snapshot {
-        let state = Snapshot(self.cell.word.load(Ordering::Relaxed));
-        if state.is_locked() && self.patient {
-            thread::yield_now();
-        }
-        state
-    }
-
-    fn exchange(&self, old: Snapshot, new: Snapshot) -> bool {
-        let word = &self.cell.word;
-        word.compare_exchange(old.0, new.0, Ordering::SeqCst, Ordering::SeqCst)
-            .is_ok()
-    }
-
-    fn store(&self, new: Snapshot) {
-        self.cell.word.store(new.0, Ordering::Release);
-    }
-
-    fn with<R>(&self, f: impl FnOnce(&mut Hot, &mut Cold) -> R) -> R {
-        self.cell.contents.with_mut(|contents| {
-            // SAFETY: loom checks that nobody else is here.
-            let (hot, cold) = unsafe { &mut *contents };
-            let result = f(hot, cold);
-            assert_eq!(hot.word, POISONED.word, "the lock's word was written");
-            result
-        })
-    }
-}
-
-impl Memory for Model {
-    type Line<'a> = Line<'a>;
-    type Slot<'a> = Handle<'a>;
-
-    fn mask(&self) -> u32 {
-        self.lines.len() as u32 - 1
-    }
-
-    fn seed(&self) -> [u64; 2] {
-        super::script::SEED
-    }
-
-    fn line(&self, index: u32) -> Option<Line<'_>> {
-        self.lines.get(index as usize).map(|line| Line(line))
-    }
-
-    fn slot(&self, index: u32) -> Option<Handle<'_>> {
-        let (line, position) = (index / LINE, index % LINE);
-        if position >= self.places {
-            return None;
-        }
-        Some(Handle {
-            cell: self.slots.get((line * self.places + position) as usize)?,
-            patient: self.patient,
-        })
-    }
-
-    fn lock_line(&self, lock: u32) -> bool {
-        let lock = &self.locks[lock as usize];
-        for _ in 0..LOCK_TRIES {
-            if lock
-                .compare_exchange(0, 1, Ordering::SeqCst, Ordering::SeqCst)
-                .is_ok()
-            {
-                return true;
-            }
-            if self.patient {
-                thread::yield_now();
-            }
-        }
-        false
-    }
-
-    fn unlock_line(&self, lock: u32) {
-        self.locks[lock as usize].store(0, Ordering::Release);
-    }
-
-    fn count(&self, counter: usize) {
-        self.tally.lock().unwrap().counters.0[counter] += 1;
-    }
-
-    fn report(&self, head: Head) -> bool {
-        let room = &self.room;
-        let left = room.load(StdOrdering::Relaxed);
-        if left == 0 {
-            return false;
-        }
-        room.store(left - 1, StdOrdering::Relaxed);
-        let slot = self.slot(head.slot).expect("a slot of the model");
-        let (mut hot, cold) = slot.with(|hot, cold| (*hot, *cold));
-        hot.word = head.state.released().0;
-        self.tally.lock().unwrap().records.push(Record {
-            event: head.event,
-            side: head.side,
-            detail: head.detail,
-            repeated: head.repeated.into(),
-            slot: head.slot,
-            time: head.time,
-            copy: Slot { hot, cold },
-        });
-        true
-    }
-
-    fn settings(&self) -> &Settings {
-        &self.settings
-    }
-
-    fn now(&self) -> u64 {
-        super::script::at(0)
     }
 }

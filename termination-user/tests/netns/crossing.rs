@@ -6,7 +6,7 @@ use termination_lab::{
     endings::gated::{self, Overflow},
 };
 
-use crate::observer::{Observer, check};
+use crate::{check::check, observer::Observer};
 
 const FAMILIES: [Family; 2] = [Family::V4, Family::V6];
 

@@ -5,7 +5,10 @@ use termination_lab::{
     endings::{self, Side},
 };
 
-use crate::observer::{Expected, Observer, check};
+use crate::{
+    check::{Expected, check},
+    observer::Observer,
+};
 
 /// One way to end a connection: its name, the script, what it should be.
 type Scene = (

@@ -10,7 +10,10 @@ use termination_lab::{
     endings::{self, Side},
 };
 
-use crate::observer::{Expected, Observer, check};
+use crate::{
+    check::{Expected, check},
+    observer::Observer,
+};
 
 const CLIENT_FIRST: Expected = ("graceful", "originator", None, Some("originator"));
 const SERVER_FIRST: Expected = ("graceful", "responder", None, Some("responder"));
@@ -50,11 +53,6 @@ fn tcx_both_ways() {
 #[test]
 fn clsact_as_on_older_kernels() {
     play(&["--mode", "tcx", "--clsact"]);
-}
-
-#[test]
-fn level_closing_sees_the_same_endings() {
-    play(&["--level", "closing"]);
 }
 
 #[test]

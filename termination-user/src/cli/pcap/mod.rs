@@ -160,6 +160,11 @@ fn read(
             break Ok(());
         }
     };
+    tracker.catch_up(&mut |record| {
+        if done.is_ok() {
+            done = reporter.record(record, output);
+        }
+    });
     if first <= last {
         source.span = Some((Timestamp(first), Timestamp(last)));
     }

@@ -1,0 +1,256 @@
+//! A slot table on the heap, for one thread, and what must hold of it.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashSet,
+};
+
+use termination_common::{
+    counters::{self, Counters, Event, Loss},
+    driver,
+    exchange::{Operation, Record},
+    policy::{Settings, Timers},
+    segment::Segment,
+    slot::{Cold, Hot, Slot, SlotId},
+    state::Snapshot,
+    table::{Head, LINE, LineRef, Memory, Place, SlotRef, entry},
+    taxonomy::Verdict,
+};
+
+/// A table, its ring and its counters.
+pub struct Heap {
+    entries: Vec<Cell<u64>>,
+    words: Vec<Cell<u64>>,
+    contents: Vec<RefCell<(Hot, Cold)>>,
+    locks: Vec<Cell<bool>>,
+    settings: Settings,
+    timers: Timers,
+    /// Records that the ring still has room for.
+    room: Cell<u32>,
+    counters: RefCell<Counters>,
+    endings: RefCell<HashSet<(u32, u32)>>,
+    sequels: RefCell<HashSet<(u32, u32)>>,
+    now: Cell<u64>,
+}
+
+impl Heap {
+    /// A table of so many lines, a power of two.
+    pub fn new(lines: u32) -> Self {
+        let slots = (lines * LINE) as usize;
+        Self {
+            entries: vec![Cell::new(0); slots],
+            words: vec![Cell::new(0); slots],
+            contents: (0..slots).map(|_| RefCell::default()).collect(),
+            locks: vec![Cell::new(false); lines as usize],
+            settings: Settings::DEFAULT,
+            timers: Timers::DEFAULT,
+            room: Cell::new(u32::MAX),
+            counters: RefCell::default(),
+            endings: RefCell::default(),
+            sequels: RefCell::default(),
+            now: Cell::new(0),
+        }
+    }
+
+    /// The ring has room for so many records more.
+    pub fn set_room(&self, records: u32) {
+        self.room.set(records);
+    }
+
+    /// One segment. No RST that its receiver throws away ends anything.
+    pub fn observe(&self, mut segment: Segment) {
+        self.now.set(segment.time);
+        let before = *self.counters.borrow();
+        driver::observe(self, &mut segment);
+        let after = *self.counters.borrow();
+        let thrown_away = [Verdict::Old, Verdict::Future, Verdict::SynSentBad]
+            .map(|verdict| counters::VERDICT + verdict as usize)
+            .into_iter()
+            .any(|counter| after.0[counter] > before.0[counter]);
+        assert!(!thrown_away || after.endings() == before.endings());
+        // What was there ends, and an RST may open and end one.
+        assert!(after.endings() - before.endings() <= 2);
+    }
+
+    /// As the controller: hands over all that is there.
+    pub fn sweep(&self, operation: Operation, now: u64) {
+        self.now.set(now);
+        for slot in 0..self.words.len() as u32 {
+            let generation = self.state(slot as usize).generation();
+            let id = SlotId { slot, generation };
+            driver::sweep(self, id, operation, now, &self.timers);
+        }
+    }
+
+    fn state(&self, slot: usize) -> Snapshot {
+        Snapshot(self.words[slot].get())
+    }
+
+    fn slot_states(&self) -> impl Iterator<Item = Snapshot> {
+        (0..self.words.len()).map(|slot| self.state(slot))
+    }
+
+    /// Slots that are not free.
+    pub fn used(&self) -> usize {
+        self.slot_states().filter(|state| !state.is_free()).count()
+    }
+
+    /// What holds after every step.
+    pub fn check(&self) {
+        assert!(self.locks.iter().all(|lock| !lock.get()));
+        let mut tuples = HashSet::new();
+        for slot in 0..self.words.len() {
+            let state = self.state(slot);
+            assert!(!state.is_locked());
+            let entry = self.entries[slot].get();
+            if state.is_free() {
+                assert_eq!(entry, 0);
+                continue;
+            }
+            let tuple = self.contents[slot].borrow().1.tuple;
+            assert!(tuples.insert(tuple), "two slots for one connection");
+            let place = Place::of(&tuple, self.seed(), self.mask());
+            assert_eq!(entry & !(entry::ATTEMPT | entry::ENDED), place.fingerprint);
+            assert_eq!(entry & entry::ENDED != 0, state.is_ended());
+        }
+        let counters = self.counters.borrow();
+        let count = |keep: fn(&Snapshot) -> bool| self.slot_states().filter(keep).count() as u64;
+        let opened = counters.0[counters::OPENED] + counters.0[counters::MIDSTREAM];
+        assert_eq!(opened, count(|state| state.is_live()) + counters.endings());
+        // Each ending has its record, still waits for it, or lost it.
+        let waiting = count(|state| state.is_ended() && !state.is_reported());
+        let told = self.endings.borrow().len() as u64 + waiting;
+        let lost = counters.0[counters::LOSS + Loss::RecordLost as usize];
+        assert!(told <= counters.endings() && counters.endings() <= told + lost);
+        // Each TIME_WAIT has one sequel, or goes on.
+        let sequels: u64 = counters.0[counters::SEQUEL..counters::VERDICT].iter().sum();
+        let waiting = count(|state| state.is_time_wait());
+        assert_eq!(counters.0[counters::TIME_WAIT], sequels + waiting);
+    }
+}
+
+/// The word that the engine sees: the lock's, which it must leave alone.
+const LOCKED: u64 = u64::MAX;
+
+/// One line.
+#[derive(Clone, Copy)]
+pub struct Line<'a>(&'a [Cell<u64>], &'a Cell<bool>);
+
+impl LineRef for Line<'_> {
+    fn entry(&self, position: u32) -> u64 {
+        self.0[position as usize].get()
+    }
+
+    fn set(&self, position: u32, value: u64) {
+        let kept = (self.entry(position) ^ value) & entry::USED == 0;
+        assert!(
+            kept || self.1.get(),
+            "used or freed without the line's lock"
+        );
+        self.0[position as usize].set(value);
+    }
+}
+
+/// One slot.
+#[derive(Clone, Copy)]
+pub struct Handle<'a>(&'a Heap, usize);
+
+impl SlotRef for Handle<'_> {
+    fn load(&self) -> Snapshot {
+        self.0.state(self.1)
+    }
+
+    fn exchange(&self, old: Snapshot, new: Snapshot) -> bool {
+        let same = self.load() == old;
+        if same {
+            self.0.words[self.1].set(new.0);
+        }
+        same
+    }
+
+    fn store(&self, new: Snapshot) {
+        assert!(self.load().is_locked() && !new.is_locked());
+        self.0.words[self.1].set(new.0);
+    }
+
+    fn with<R>(&self, f: impl FnOnce(&mut Hot, &mut Cold) -> R) -> R {
+        assert!(self.load().is_locked());
+        let (hot, cold) = &mut *self.0.contents[self.1].borrow_mut();
+        hot.word = LOCKED;
+        let result = f(hot, cold);
+        assert_eq!(hot.word, LOCKED, "the lock's word was written");
+        result
+    }
+}
+
+impl Memory for Heap {
+    type Line<'a> = Line<'a>;
+    type Slot<'a> = Handle<'a>;
+
+    fn mask(&self) -> u32 {
+        self.locks.len() as u32 - 1
+    }
+
+    fn seed(&self) -> [u64; 2] {
+        [7, 11]
+    }
+
+    fn line(&self, index: u32) -> Option<Line<'_>> {
+        let first = (index * LINE) as usize;
+        let line = self.entries.get(first..first + LINE as usize)?;
+        Some(Line(line, self.locks.get(index as usize)?))
+    }
+
+    fn slot(&self, index: u32) -> Option<Handle<'_>> {
+        let index = index as usize;
+        (index < self.words.len()).then_some(Handle(self, index))
+    }
+
+    fn lock_line(&self, lock: u32) -> bool {
+        assert!(!self.locks[lock as usize].replace(true), "waits for itself");
+        true
+    }
+
+    fn unlock_line(&self, lock: u32) {
+        assert!(self.locks[lock as usize].replace(false));
+    }
+
+    fn count(&self, counter: usize) {
+        self.counters.borrow_mut().0[counter] += 1;
+    }
+
+    fn report(&self, head: Head) -> bool {
+        let Some(room) = self.room.get().checked_sub(1) else {
+            return false;
+        };
+        self.room.set(room);
+        let (hot, cold) = *self.contents[head.slot as usize].borrow();
+        let mut slot = Slot { hot, cold };
+        slot.hot.word = head.state.released().0;
+        let record = Record {
+            event: head.event,
+            side: head.side,
+            detail: head.detail,
+            repeated: head.repeated.into(),
+            slot: head.slot,
+            time: head.time,
+            copy: slot,
+        };
+        let id = (record.slot, slot.state().generation());
+        if record.event == Event::Ending as u8 {
+            assert!(slot.state().is_ended());
+            assert!(self.endings.borrow_mut().insert(id), "told twice");
+        } else if record.event == Event::TimeWait as u8 {
+            assert!(self.sequels.borrow_mut().insert(id), "two sequels");
+        }
+        true
+    }
+
+    fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    fn now(&self) -> u64 {
+        self.now.get()
+    }
+}

@@ -1,0 +1,203 @@
+//! Would the other end accept the segment (RFC 9293 3.10.7.4, RFC 5961 5.2)?
+//! And if not: was it forged, or has the observer missed something?
+
+use crate::{
+    counters::Event,
+    history::Letter,
+    segment::{Segment, mark},
+    serial::{after, before},
+    slot::bit,
+    state::fact,
+    tuple::Side,
+};
+
+use super::{
+    Effects, Flow,
+    pending::{self, kind},
+    stream::{confirm, move_sent, take_fin, window_max},
+    touch,
+};
+
+/// The most that the rest of a datagram can be.
+const DATAGRAM: u32 = 1 << 16;
+
+/// Why a segment is not plausible; 0 if it is.
+mod fault {
+    /// Its sequence range is beyond the other end's window.
+    pub(super) const BEYOND: u32 = 1;
+    /// It acks what was never seen.
+    pub(super) const UNSEEN: u32 = 2;
+    /// Anything else.
+    pub(super) const OTHER: u32 = 4;
+    /// Its payload is beyond its sender's own FIN.
+    pub(super) const AFTER_FIN: u32 = 8;
+}
+
+/// RFC 9293 3.10.7.4, RFC 5961 5.2: would the other end accept it?
+#[inline(always)]
+pub(super) fn faults(flow: &mut Flow<'_>, segment: &Segment) -> u32 {
+    let x = segment.side();
+    let y = x ^ 1;
+    let (mine, other) = (flow.hot.half[x & 1], flow.hot.half[y & 1]);
+    let mut faults = 0;
+    if other.is(bit::ACK) {
+        let window = window_max(&other);
+        // A FIN may sit on the window's right edge.
+        let end = segment.seq.wrapping_add(segment.payload);
+        if after(end, other.acked.wrapping_add(window)) {
+            faults |= fault::BEYOND;
+        }
+        if before(segment.seq, other.acked.wrapping_sub(window)) {
+            faults |= fault::OTHER;
+        }
+    }
+    if segment.flags.ack() && other.bits & (bit::SEEN | bit::SYN) != 0 {
+        if other.is(bit::SEEN) && after(segment.ack, other.sent) {
+            faults |= fault::UNSEEN;
+        } else if before(segment.ack, other.sent.wrapping_sub(window_max(&mine))) {
+            faults |= fault::OTHER;
+        }
+    }
+    if mine.is(bit::FIN) {
+        // Nothing comes after a FIN. A FIN elsewhere replaces it while unacked.
+        let fin = flow.cold_half(x).fin;
+        let end = segment.seq.wrapping_add(segment.payload);
+        let replaces = segment.flags.fin() && !mine.is(bit::FIN_ACKED);
+        let limit = if segment.payload == 0 && !segment.flags.fin() {
+            fin.wrapping_add(1)
+        } else {
+            fin
+        };
+        if after(end, limit) && !replaces {
+            faults |= fault::AFTER_FIN;
+        }
+        if segment.flags.fin() && mine.is(bit::FIN_ACKED) && end != fin {
+            faults |= fault::OTHER;
+        }
+    }
+    faults
+}
+
+/// [`exceptional`]: the segment is to be applied after all.
+pub(super) const AGREED: u32 = 1;
+
+/// A segment that does not fit: moves nothing, unless the other end's word and
+/// this one agree that the observer has missed something. One forged segment
+/// therefore moves neither S nor N nor a FIN.
+#[inline(never)]
+pub(super) fn exceptional(flow: &mut Flow<'_>, segment: &Segment, faults: u32) -> Effects {
+    let x = segment.side();
+    let y = x ^ 1;
+    let mut marks = 0;
+    if segment.flags.fin() {
+        marks |= pending::GAP_FIN;
+    }
+    if segment.has(mark::FRAGMENT) {
+        // The end of the segment is in a later fragment.
+        flow.state = flow.state.with(fact::GAPS);
+        if faults == 0 {
+            let detail = pending::gap(x, marks | pending::GAP_FRAGMENT, segment.ack);
+            flow.pend_lesser(segment.seq, segment.tick(), detail);
+            touch(flow, x, segment);
+            return Effects::NONE;
+        }
+    }
+    let implausible = Effects::event(Event::Implausible);
+    let agreed = if faults & !(fault::BEYOND | fault::AFTER_FIN) == 0 {
+        // x claims more than y acked; y may have acked it unseen.
+        acked_unseen(flow, segment)
+    } else if faults == fault::UNSEEN {
+        // x acks what y was not seen to send; y may have claimed it.
+        claimed_unseen(flow, segment)
+    } else {
+        return implausible;
+    };
+    if agreed {
+        return Effects(AGREED);
+    }
+    if segment.end() != segment.seq {
+        let detail = pending::gap(x, marks, segment.ack);
+        flow.pend_lesser(segment.end(), segment.tick(), detail);
+    } else if faults == fault::UNSEEN {
+        let detail = pending::gap(y, pending::GAP_BY_ACK, 0);
+        flow.pend_lesser(segment.ack, segment.tick(), detail);
+    }
+    implausible
+}
+
+/// y's ack has reached where x's segment goes on: what is between was missed.
+#[inline(always)]
+fn acked_unseen(flow: &mut Flow<'_>, segment: &Segment) -> bool {
+    let x = segment.side();
+    let y = x ^ 1;
+    let Some(gap) = flow.pending_of(kind::GAP, x) else {
+        return false;
+    };
+    let window = window_max(&flow.hot.half[y & 1]);
+    let fits = gap.detail & pending::GAP_BY_ACK != 0
+        && !after(segment.end(), gap.value.wrapping_add(window))
+        && !before(segment.seq, gap.value.wrapping_sub(window));
+    if fits {
+        flow.half(y).acked = gap.value;
+        resynchronise(flow, x, gap.value);
+    }
+    fits
+}
+
+/// x acks what y's implausible (or fragmented) segment has claimed: that was
+/// genuine, and so were its FIN and its ack.
+#[inline(always)]
+fn claimed_unseen(flow: &mut Flow<'_>, segment: &Segment) -> bool {
+    let x = segment.side();
+    let y = x ^ 1;
+    let Some(gap) = flow.pending_of(kind::GAP, y) else {
+        return false;
+    };
+    let fragment = gap.detail & pending::GAP_FRAGMENT != 0;
+    let most = if fragment {
+        gap.value.wrapping_add(DATAGRAM)
+    } else {
+        gap.value
+    };
+    let other = pending::GAP_BY_ACK | pending::GAP_HOLE;
+    if gap.detail & other != 0 || after(segment.ack, most) {
+        return false;
+    }
+    let half = flow.half(x);
+    let shown = half.sent;
+    move_sent(half, segment.seq);
+    let ack = pending::gap_ack(gap, half.sent);
+    let known = !after(ack, half.sent);
+    if known && after(ack, shown) {
+        // The claim came first, and with it that something of x was missed.
+        flow.note(Letter::Gap, x);
+    }
+    resynchronise(flow, y, segment.ack);
+    if known {
+        confirm(flow, y, ack, segment);
+    }
+    if gap.detail & pending::GAP_FIN != 0 && (fragment || segment.ack == gap.value) {
+        let fin = segment.ack.wrapping_sub(1);
+        let acks = known && after(ack, flow.cold_half(x).fin);
+        take_fin(flow, y, fin, acks, segment);
+    }
+    true
+}
+
+/// Both ends agree that `side` has sent up to `end`: take their word.
+#[inline(always)]
+fn resynchronise(flow: &mut Flow<'_>, side: Side, end: u32) {
+    flow.unpend();
+    flow.state = flow.state.with(fact::GAPS);
+    flow.note(Letter::Gap, side);
+    move_sent(flow.half(side), end);
+    let fin = flow.cold_half(side).fin;
+    let half = flow.half(side);
+    if half.is(bit::FIN) && after(end, fin.wrapping_add(1)) {
+        // The other FIN, if there is one, is now the first.
+        half.bits &= !(bit::FIN | bit::FIN_ACKED);
+        let first = if side == 0 { fact::FIRST_FIN } else { 0 };
+        let state = flow.state.without(fact::FIRST_FIN | fact::SIMULTANEOUS);
+        flow.state = state.with(first);
+    }
+}

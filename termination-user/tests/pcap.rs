@@ -1,0 +1,11 @@
+//! `termination pcap`, the program as it is installed, over captures made
+//! here: what it reads, what it says, in whose words.
+
+#[path = "pcap/command.rs"]
+mod command;
+#[path = "pcap/dialect.rs"]
+mod dialect;
+#[path = "pcap/scratch.rs"]
+mod scratch;
+#[path = "pcap/tunnels.rs"]
+mod tunnels;

@@ -1,0 +1,224 @@
+//! Files as they come: piped, compressed, in pieces, broken, out of order.
+
+use std::{
+    io::Write as _,
+    process::{Output, Stdio},
+    thread,
+};
+
+use flate2::{Compression, write::GzEncoder};
+use termination_common::{segment::Flags, wire::build::Frame};
+
+use crate::scratch::{SECOND, START, Scratch, endings, objects, pcap, program, run};
+
+const YEAR: u64 = 365 * 24 * 3600 * SECOND;
+
+type Frames = Vec<(u64, Vec<u8>)>;
+
+/// A connection from handshake to FINs, from `start` on, a millisecond each.
+fn graceful(port: u16, start: u64) -> Frames {
+    const ACK: u8 = Flags::ACK;
+    const FIN: u8 = Flags::FIN | ACK;
+    [
+        (0, Flags::SYN, 1_000, 0, 0),
+        (1, Flags::SYN | ACK, 5_000, 1_001, 0),
+        (0, ACK, 1_001, 5_001, 0),
+        (0, ACK, 1_001, 5_001, 10),
+        (1, ACK, 5_001, 1_011, 20),
+        (0, FIN, 1_011, 5_021, 0),
+        (1, FIN, 5_021, 1_012, 0),
+        (0, ACK, 1_012, 5_022, 0),
+    ]
+    .into_iter()
+    .zip(0..)
+    .map(|((side, flags, seq, ack, payload), number)| {
+        let mut ends = [format!("10.0.0.1:{port}"), String::from("10.0.0.2:443")];
+        ends.rotate_left(side);
+        let [from, to] = ends;
+        let frame = Frame::v4(&from, &to)
+            .tcp(flags)
+            .seq(seq)
+            .ack(ack)
+            .payload(payload);
+        (start + number * SECOND / 1_000, frame.build())
+    })
+    .collect()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+fn piped(arguments: &[&str], input: &[u8]) -> Output {
+    let mut child = program()
+        .args(arguments)
+        .arg("-")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    thread::scope(|scope| {
+        // A program that stops early closes the pipe.
+        scope.spawn(move || stdin.write_all(input).unwrap_or_default());
+        child.wait_with_output().unwrap()
+    })
+}
+
+#[test]
+fn a_pipe_and_compression_change_nothing() {
+    let file = pcap(&graceful(40_000, START));
+    let scratch = Scratch::new();
+    let plain = run(&["--json"], &scratch.put("a.pcap", &file));
+    assert_eq!(objects(&plain).len(), 1);
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(&file).unwrap();
+    let gzip = encoder.finish().unwrap();
+    let zstd = zstd::encode_all(&file[..], 1).unwrap();
+    // The name does not matter.
+    for (name, bytes) in [("a.gz", &gzip), ("a.zst", &zstd), ("a", &gzip)] {
+        let output = run(&["--json"], &scratch.put(name, bytes));
+        assert_eq!(text(&output.stdout), text(&plain.stdout), "{name}");
+    }
+    for bytes in [&file, &gzip, &zstd] {
+        let output = piped(&["--json"], bytes);
+        assert!(output.status.success());
+        assert_eq!(text(&output.stdout), text(&plain.stdout));
+    }
+}
+
+#[test]
+fn several_files_are_one_capture_in_pieces() {
+    let frames = graceful(40_000, START);
+    let (first, second) = frames.split_at(4);
+    let scratch = Scratch::new();
+    let output = program()
+        .arg("--json")
+        .arg(scratch.put("1.pcap", &pcap(first)))
+        .arg(scratch.put("2.pcap", &pcap(second)))
+        .output()
+        .unwrap();
+    let found = objects(&output);
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0]["ending"], "graceful");
+}
+
+#[test]
+fn a_broken_file_counts_up_to_the_break() {
+    let file = pcap(&[graceful(40_000, START), graceful(40_001, START + SECOND)].concat());
+    let scratch = Scratch::new();
+    // Inside the last packet, which ends the second connection.
+    let cut = scratch.put("cut.pcap", &file[..file.len() - 9]);
+    let whole = scratch.put("whole.pcap", &pcap(&graceful(40_002, START + 2 * SECOND)));
+    let missing = whole.with_file_name("missing.pcap");
+    let output = program()
+        .arg("--json")
+        .args([&cut, &missing, &whole])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let mut endings: Vec<_> = objects(&output)
+        .iter()
+        .map(|ending| ending["ending"].as_str().unwrap().to_owned())
+        .collect();
+    endings.sort();
+    assert_eq!(endings, ["graceful", "graceful", "shutdown"]);
+    let error = text(&output.stderr);
+    let lines: Vec<_> = error.lines().collect();
+    assert_eq!(lines.len(), 2, "{error}");
+    // The last record: 16 bytes of header, 54 of frame.
+    let offset = file.len() - 54 - 16;
+    for word in [
+        cut.to_str().unwrap(),
+        &offset.to_string(),
+        "cut off",
+        "61 of 70",
+    ] {
+        assert!(lines[0].contains(word), "{word}: {error}");
+    }
+    assert!(
+        lines[1].contains("missing.pcap: there is no such file"),
+        "{error}"
+    );
+}
+
+#[test]
+fn nonsense_is_refused_by_name() {
+    let scratch = Scratch::new();
+    let path = scratch.put("notes.txt", b"these are my notes, and no packets\n");
+    let output = run(&["--json"], &path);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(output.stdout.is_empty());
+    let error = text(&output.stderr);
+    assert!(
+        error.contains("notes.txt") && error.contains("is text"),
+        "{error}"
+    );
+}
+
+#[test]
+fn times_out_of_order_do_no_harm() {
+    let mut frames = graceful(40_000, START);
+    // Two capture threads, one a second behind, in every second packet.
+    for (time, _) in frames.iter_mut().skip(1).step_by(2) {
+        *time -= SECOND;
+    }
+    frames.extend(graceful(40_001, START - 3_600 * SECOND));
+    let found = endings(&[], &pcap(&frames));
+    let kinds: Vec<_> = found.iter().map(|ending| &ending["ending"]).collect();
+    assert_eq!(kinds, ["graceful", "graceful"]);
+}
+
+#[test]
+fn years_of_silence_pass_one_deadline_after_the_other() {
+    let mut frames = graceful(40_000, START);
+    // Another stays open: its timer runs out long before the next packet.
+    frames.extend(graceful(40_001, START).into_iter().take(5));
+    frames.extend(graceful(40_000, START + 20 * YEAR));
+    let found = endings(&[], &pcap(&frames));
+    let said: Vec<_> = found
+        .iter()
+        .map(|ending| {
+            let at = ending["ended_at"].as_str().unwrap();
+            (ending["ending"].as_str().unwrap(), &at[..4])
+        })
+        .collect();
+    assert_eq!(
+        said,
+        [
+            ("graceful", "2024"),
+            ("idle_expired", "2024"),
+            ("graceful", "2043")
+        ]
+    );
+    assert_eq!(found[0]["time_wait"]["sequel"], "expired");
+    assert!(
+        found[0]["time_wait"]["left_at"]
+            .as_str()
+            .unwrap()
+            .starts_with("2024-01-01T00:01:00")
+    );
+}
+
+#[test]
+fn nobody_reading_is_no_failure() {
+    let frames: Frames = (0..5_000)
+        .flat_map(|port| graceful(10_000 + port, START + u64::from(port) * SECOND))
+        .collect();
+    let scratch = Scratch::new();
+    let path = scratch.put("long.pcap", &pcap(&frames));
+    for mode in ["--json", "--zeek", "--events"] {
+        let mut child = program()
+            .arg(mode)
+            .arg(&path)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{mode}");
+        assert_eq!(text(&output.stderr), "", "{mode}");
+    }
+}

@@ -1,0 +1,135 @@
+//! More connections than slots, and the end of observation.
+
+use std::net::SocketAddr;
+
+use termination_common::{
+    counters::{self, Counters, Event, Loss},
+    exchange::{Operation, Record},
+    policy::{Settings, Timers},
+    segment::Flags,
+    slot::Slot,
+    taxonomy::{Ending, Outcome},
+    wire::build::Frame,
+};
+
+use crate::machine::{
+    Hook, Host, Sight,
+    kernel::{Kernel, kernel},
+    since,
+};
+
+const SETTINGS: Settings = Settings {
+    events: u32::MAX,
+    ..Settings::DEFAULT
+};
+const START: u64 = 1_000_000_000_000;
+/// Attempts: many times the 64 slots of the machines.
+const FLOOD: u16 = 1000;
+
+/// What both machines can do.
+trait Machine {
+    fn see(&self, sight: &Sight);
+    fn stop(&self);
+    fn taken(&mut self) -> Vec<Record>;
+    fn held(&self) -> Vec<Slot>;
+    fn counted(&self) -> Counters;
+}
+
+impl Machine for Host {
+    fn see(&self, sight: &Sight) {
+        self.see(sight, &sight.frame.build());
+    }
+    fn stop(&self) {
+        self.sweep(START * 2, Operation::Shutdown, &Timers::DEFAULT);
+    }
+    fn taken(&mut self) -> Vec<Record> {
+        self.records()
+    }
+    fn held(&self) -> Vec<Slot> {
+        self.slots()
+    }
+    fn counted(&self) -> Counters {
+        self.counters()
+    }
+}
+
+impl Machine for Kernel {
+    fn see(&self, sight: &Sight) {
+        self.see(sight, &sight.frame.build());
+    }
+    fn stop(&self) {
+        self.sweep(START * 2, Operation::Shutdown, &Timers::DEFAULT);
+    }
+    fn taken(&mut self) -> Vec<Record> {
+        self.records()
+    }
+    fn held(&self) -> Vec<Slot> {
+        self.slots()
+    }
+    fn counted(&self) -> Counters {
+        self.counters()
+    }
+}
+
+fn sight(number: u64, flags: u8, [seq, ack]: [u32; 2], ports: [u16; 2]) -> Sight {
+    let [source, destination] = ports.map(|port| SocketAddr::from(([10, 0, 0, 1], port)));
+    Sight {
+        frame: Frame::between(source, destination)
+            .tcp(flags)
+            .seq(seq)
+            .ack(ack),
+        time: START + number * 10_000,
+        hook: Hook::Xdp,
+        home: 4,
+        gso: 0,
+    }
+}
+
+/// One handshake, then a flood of SYNs, then the end.
+fn flood(machine: &mut impl Machine) {
+    let before = machine.counted();
+    machine.see(&sight(0, Flags::SYN, [100, 0], [40000, 443]));
+    machine.see(&sight(1, Flags::SYN | Flags::ACK, [900, 101], [443, 40000]));
+    machine.see(&sight(2, Flags::ACK, [101, 901], [40000, 443]));
+    for attempt in 0..FLOOD {
+        let number = 3 + u64::from(attempt);
+        machine.see(&sight(number, Flags::SYN, [7, 0], [1000 + attempt, 80]));
+    }
+
+    let held = machine.held();
+    let counted = since(&before, &machine.counted());
+    let loss = |loss: Loss| counted.0[counters::LOSS + loss as usize];
+    let live = held.iter().filter(|slot| slot.state().is_live()).count() as u64;
+    assert_eq!(counted.0[counters::OPENED], live + counted.endings());
+    let evicted = counted.0[counters::ENDING + Ending::Evicted as usize];
+    assert_eq!(loss(Loss::AttemptDisplaced), evicted);
+    let untracked = loss(Loss::TableFull);
+    let begun = counted.0[counters::OPENED] + untracked;
+    assert_eq!(begun, u64::from(FLOOD) + 1, "each was tracked or counted");
+    assert!(evicted > 0, "newer attempts displace older ones");
+    let established = |slot: &&Slot| slot.hot.half.iter().all(|half| half.segments > 0);
+    assert_eq!(held.iter().filter(established).count(), 1, "it was kept");
+    // At most half of each line are attempts.
+    assert!(held.len() <= 33, "{} are held", held.len());
+
+    machine.stop();
+    assert!(machine.held().is_empty());
+    let records = machine.taken();
+    let ended = |ending: Ending| {
+        let same = |record: &&Record| {
+            record.event == Event::Ending as u8
+                && Outcome::packed_ending(record.copy.cold.outcome) == ending as u8
+        };
+        records.iter().filter(same).count() as u64
+    };
+    assert_eq!(ended(Ending::Evicted), evicted);
+    assert_eq!(ended(Ending::Shutdown), live);
+}
+
+#[test]
+fn a_flood_crowds_out_only_attempts_and_loses_no_count() {
+    flood(&mut Host::new(SETTINGS));
+    let mut kernel = kernel();
+    kernel.set(SETTINGS);
+    flood(&mut *kernel);
+}

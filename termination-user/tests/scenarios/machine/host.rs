@@ -1,0 +1,265 @@
+//! The driver's protocol over the heap.
+
+use std::{
+    array,
+    cell::{Cell, RefCell},
+};
+
+use termination_common::{
+    counters::{self, COUNT, Counters},
+    driver,
+    exchange::{Operation, Record},
+    policy::{Settings, Timers},
+    segment::{Segment, mark},
+    slot::{Cold, Hot, Slot, SlotId},
+    state::Snapshot,
+    table::{Head, LINE, LOCKS, LineRef, Memory, SlotRef},
+    time::tick,
+    timer,
+    wire::{self, Context},
+};
+
+use super::{Hook, Sight, placeless, placeless_record};
+
+const LINES: u32 = 8;
+
+/// A slot: its word, and what the lock in it guards.
+type Words = (Cell<u64>, RefCell<(Hot, Cold)>);
+
+/// A small table, what it counted, and the records it handed out.
+pub(crate) struct Host {
+    lines: Vec<[Cell<u64>; LINE as usize]>,
+    slots: Vec<Words>,
+    locked: Vec<Cell<bool>>,
+    locks: Cell<u32>,
+    counters: Vec<Cell<u64>>,
+    records: RefCell<Vec<Record>>,
+    pub(crate) settings: Settings,
+}
+
+impl Host {
+    pub(crate) fn new(settings: Settings) -> Self {
+        Self {
+            lines: (0..LINES)
+                .map(|_| array::from_fn(|_| Cell::new(0)))
+                .collect(),
+            slots: (0..LINES * LINE).map(|_| Default::default()).collect(),
+            locked: (0..LOCKS).map(|_| Cell::new(false)).collect(),
+            locks: Cell::new(0),
+            counters: (0..COUNT).map(|_| Cell::new(0)).collect(),
+            records: RefCell::default(),
+            settings,
+        }
+    }
+
+    /// Reads the bytes of a frame and applies it.
+    pub(crate) fn see(&self, sight: &Sight, bytes: &[u8]) {
+        match parse(sight, bytes) {
+            Ok(mut segment) => {
+                if segment.has(mark::ODD_FLAGS) {
+                    self.count(counters::ODD_FLAGS);
+                }
+                driver::observe(self, &mut segment);
+            }
+            Err(skip) => self.count(counters::SKIP + skip as usize),
+        }
+        self.check();
+    }
+
+    /// What the controller does at `now`, until nothing is due any more.
+    pub(crate) fn sweep(&self, now: u64, operation: Operation, timers: &Timers) {
+        loop {
+            let due: Vec<_> = (0..self.slots.len() as u32)
+                .filter(|&slot| self.is_due(slot, now, operation, timers))
+                .collect();
+            for &slot in &due {
+                let generation = self.state(slot).generation();
+                driver::sweep(self, SlotId { slot, generation }, operation, now, timers);
+            }
+            self.check();
+            if due.is_empty() {
+                return;
+            }
+        }
+    }
+
+    fn is_due(&self, slot: u32, now: u64, operation: Operation, timers: &Timers) -> bool {
+        let state = self.state(slot);
+        let (hot, cold) = *self.slots[slot as usize].1.borrow();
+        let hot = Hot {
+            word: state.0,
+            half: hot.half,
+        };
+        let stopping = matches!(operation, Operation::Shutdown) && !state.is_free();
+        stopping || timer::due(&hot, || cold.pending, tick(now), timers)
+    }
+
+    fn state(&self, slot: u32) -> Snapshot {
+        Snapshot(self.slots[slot as usize].0.get())
+    }
+
+    /// Nothing stays locked, and connections are neither lost nor doubled.
+    fn check(&self) {
+        assert_eq!(self.locks.get(), 0, "every line lock was given back");
+        let states = || (0..self.slots.len() as u32).map(|slot| self.state(slot));
+        assert!(states().all(|state| !state.is_locked()));
+        let live = states().filter(|state| state.is_live()).count() as u64;
+        let counters = self.counters().0;
+        let begun = counters[counters::OPENED] + counters[counters::MIDSTREAM];
+        assert_eq!(begun, live + self.counters().endings(), "conservation");
+    }
+
+    /// All slots in use, without their places.
+    pub(crate) fn slots(&self) -> Vec<Slot> {
+        let mut slots: Vec<_> = (0..self.slots.len() as u32)
+            .filter(|&slot| !self.state(slot).is_free())
+            .map(|slot| placeless(self.copy(slot)))
+            .collect();
+        slots.sort_by_key(|slot| slot.cold.tuple.words);
+        slots
+    }
+
+    fn copy(&self, slot: u32) -> Slot {
+        let (hot, cold) = *self.slots[slot as usize].1.borrow();
+        Slot {
+            hot: Hot {
+                word: self.state(slot).0,
+                half: hot.half,
+            },
+            cold,
+        }
+    }
+
+    /// Takes the records since the last call, without their places.
+    pub(crate) fn records(&self) -> Vec<Record> {
+        let taken = self.records.take();
+        taken.into_iter().map(placeless_record).collect()
+    }
+
+    pub(crate) fn counters(&self) -> Counters {
+        Counters(array::from_fn(|index| self.counters[index].get()))
+    }
+}
+
+/// What the program of that hook makes of a frame.
+pub(crate) fn parse(sight: &Sight, bytes: &[u8]) -> Result<Segment, wire::Skip> {
+    let mut segment = Segment::default();
+    let context = Context {
+        time: sight.time,
+        home: sight.home,
+        marks: match sight.hook {
+            Hook::Egress => mark::EGRESS,
+            _ => 0,
+        },
+        packets: sight.gso.max(1) as u16,
+        length: bytes.len() as u32,
+        verify_checksum: matches!(sight.hook, Hook::Xdp),
+        ..Context::default()
+    };
+    wire::ethernet(bytes, &context, &mut segment)?;
+    Ok(segment)
+}
+
+/// Handle of a line.
+#[derive(Clone, Copy)]
+pub(crate) struct Line<'a>(&'a [Cell<u64>; LINE as usize]);
+
+impl LineRef for Line<'_> {
+    fn entry(&self, position: u32) -> u64 {
+        self.0[position as usize].get()
+    }
+
+    fn set(&self, position: u32, value: u64) {
+        self.0[position as usize].set(value);
+    }
+}
+
+/// Handle of a slot: its word and the rest.
+#[derive(Clone, Copy)]
+pub(crate) struct Place<'a>(&'a Words);
+
+impl SlotRef for Place<'_> {
+    fn load(&self) -> Snapshot {
+        Snapshot(self.0.0.get())
+    }
+
+    fn exchange(&self, old: Snapshot, new: Snapshot) -> bool {
+        let same = self.load() == old;
+        if same {
+            self.0.0.set(new.0);
+        }
+        same
+    }
+
+    fn store(&self, new: Snapshot) {
+        self.0.0.set(new.0);
+    }
+
+    fn with<R>(&self, f: impl FnOnce(&mut Hot, &mut Cold) -> R) -> R {
+        assert!(self.load().is_locked(), "the lock guards the contents");
+        let (hot, cold) = &mut *self.0.1.borrow_mut();
+        hot.word = self.0.0.get();
+        let result = f(hot, cold);
+        assert_eq!(hot.word, self.0.0.get(), "the word is the driver's alone");
+        result
+    }
+}
+
+impl Memory for Host {
+    type Line<'a> = Line<'a>;
+    type Slot<'a> = Place<'a>;
+
+    fn mask(&self) -> u32 {
+        LINES - 1
+    }
+
+    fn seed(&self) -> [u64; 2] {
+        [1, 2]
+    }
+
+    fn line(&self, index: u32) -> Option<Line<'_>> {
+        self.lines.get(index as usize).map(Line)
+    }
+
+    fn slot(&self, index: u32) -> Option<Place<'_>> {
+        self.slots.get(index as usize).map(Place)
+    }
+
+    fn lock_line(&self, lock: u32) -> bool {
+        self.locks.set(self.locks.get() + 1);
+        !self.locked[lock as usize].replace(true)
+    }
+
+    fn unlock_line(&self, lock: u32) {
+        assert!(self.locked[lock as usize].replace(false), "it was locked");
+        self.locks.set(self.locks.get() - 1);
+    }
+
+    fn count(&self, counter: usize) {
+        let counter = &self.counters[counter];
+        counter.set(counter.get() + 1);
+    }
+
+    fn report(&self, head: Head) -> bool {
+        let mut copy = self.copy(head.slot);
+        copy.hot.word = head.state.released().0;
+        self.records.borrow_mut().push(Record {
+            event: head.event,
+            side: head.side,
+            detail: head.detail,
+            repeated: head.repeated.into(),
+            slot: head.slot,
+            time: head.time,
+            copy,
+        });
+        true
+    }
+
+    fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    fn now(&self) -> u64 {
+        unreachable!("the frames of the tests come with their time")
+    }
+}

@@ -1,0 +1,212 @@
+//! The programs in the kernel, run on frames by BPF_PROG_TEST_RUN.
+
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+use aya::{
+    maps::{MapData, RingBuf},
+    programs::{SchedClassifier, TestRun as _, TestRunOptions, Xdp},
+};
+use termination_common::{
+    counters::{COUNT, Counters},
+    exchange::{Operation, Record},
+    policy::{Settings, Timers},
+    slot::Slot,
+};
+use termination_user::control::{
+    load::{self, Loaded, Sizes},
+    plain::read,
+    sweep,
+};
+
+use super::{Hook, Sight, placeless, placeless_record};
+
+/// A program that takes the verifier more than this is too near its limit of a
+/// million.
+const INSTRUCTIONS: u32 = 600_000;
+
+/// struct xdp_md (include/uapi/linux/bpf.h).
+const XDP_MD: usize = 24;
+/// struct __sk_buff, and its fields that BPF_PROG_TEST_RUN takes over.
+const SK_BUFF: usize = 192;
+const SK_BUFF_CB: usize = 48;
+const SK_BUFF_TSTAMP: usize = 152;
+const SK_BUFF_GSO_SEGS: usize = 164;
+/// Metadata before an XDP frame: time, home, padding.
+const METADATA: usize = 16;
+
+/// XDP_PASS and TC_ACT_UNSPEC: the verdicts of an observer.
+const XDP_PASS: u32 = 2;
+const TC_ACT_UNSPEC: u32 = u32::MAX;
+
+/// The loaded test object.
+pub(crate) struct Kernel {
+    loaded: Loaded,
+    ring: RingBuf<MapData>,
+}
+
+/// The one of this process: verification takes seconds. Whoever holds it has
+/// the table to itself and leaves it empty.
+pub(crate) fn kernel() -> MutexGuard<'static, Kernel> {
+    static KERNEL: OnceLock<Result<Mutex<Kernel>, String>> = OnceLock::new();
+    let kernel = KERNEL.get_or_init(|| Kernel::load().map(Mutex::new));
+    let kernel = kernel.as_ref().unwrap_or_else(|error| panic!("{error}"));
+    let mut kernel = kernel.lock().unwrap_or_else(PoisonError::into_inner);
+    kernel.clear();
+    kernel
+}
+
+impl Kernel {
+    fn load() -> Result<Self, String> {
+        let sizes = Sizes::new(64, 1 << 20).unwrap();
+        let (mut loaded, ring) = load::load(load::TEST_OBJECT, sizes, false)
+            .map_err(|error| format!("these tests need root and BPF: {error}"))?;
+        let xdp: &mut Xdp = loaded
+            .ebpf
+            .program_mut("ingress_xdp")
+            .unwrap()
+            .try_into()
+            .unwrap();
+        xdp.load().map_err(|error| load::explain_program(&error))?;
+        for name in ["ingress_tc", "egress_tc"] {
+            let program: &mut SchedClassifier =
+                loaded.ebpf.program_mut(name).unwrap().try_into().unwrap();
+            program
+                .load()
+                .map_err(|error| load::explain_program(&error))?;
+        }
+        for (name, program) in loaded.ebpf.programs() {
+            let info = program.info().map_err(|error| error.to_string())?;
+            let count = info
+                .verified_instruction_count()
+                .ok_or("the kernel does not count instructions (it does since 5.16)")?;
+            println!("{name}: {count} instructions verified");
+            if count > INSTRUCTIONS {
+                return Err(format!("{name}: {count} instructions verified"));
+            }
+        }
+        Ok(Self { loaded, ring })
+    }
+
+    /// Empties the table and the ring.
+    pub(crate) fn clear(&mut self) {
+        self.sweep(u64::from(u32::MAX), Operation::Shutdown, &Timers::DEFAULT);
+        while self.ring.next().is_some() {}
+    }
+
+    pub(crate) fn set(&self, settings: Settings) {
+        self.loaded.set(settings).expect("the map takes policy");
+    }
+
+    /// Runs the program of the hook on a frame, and checks that it lets it
+    /// pass as it is.
+    pub(crate) fn see(&self, sight: &Sight, bytes: &[u8]) {
+        match sight.hook {
+            Hook::Xdp => self.xdp(sight, bytes),
+            Hook::Ingress => self.skb("ingress_tc", sight, bytes),
+            Hook::Egress => self.skb("egress_tc", sight, bytes),
+        }
+    }
+
+    fn xdp(&self, sight: &Sight, bytes: &[u8]) {
+        let program: &Xdp = self
+            .loaded
+            .ebpf
+            .program("ingress_xdp")
+            .unwrap()
+            .try_into()
+            .unwrap();
+        let mut data = Vec::with_capacity(METADATA + bytes.len());
+        data.extend(sight.time.to_ne_bytes());
+        data.extend(sight.home.to_ne_bytes());
+        data.extend([0; 4]);
+        data.extend(bytes);
+        let mut context = [0; XDP_MD];
+        context[..4].copy_from_slice(&(METADATA as u32).to_ne_bytes());
+        context[4..8].copy_from_slice(&(data.len() as u32).to_ne_bytes());
+        let mut out = vec![0; data.len()];
+        let result = program
+            .test_run(TestRunOptions {
+                data_in: Some(&data),
+                data_out: Some(&mut out),
+                ctx_in: Some(&context),
+                ..TestRunOptions::new()
+            })
+            .expect("the kernel runs the program");
+        assert_eq!(result.return_value, XDP_PASS);
+        assert_eq!(out, data, "an observer changes nothing");
+    }
+
+    fn skb(&self, name: &str, sight: &Sight, bytes: &[u8]) {
+        let program: &SchedClassifier = self.loaded.ebpf.program(name).unwrap().try_into().unwrap();
+        let mut context = [0; SK_BUFF];
+        let mut put = |at: usize, value: &[u8]| {
+            context[at..at + value.len()].copy_from_slice(value);
+        };
+        put(SK_BUFF_CB, &sight.home.to_ne_bytes());
+        put(SK_BUFF_TSTAMP, &sight.time.to_ne_bytes());
+        put(SK_BUFF_GSO_SEGS, &sight.gso.to_ne_bytes());
+        let mut out = vec![0; bytes.len()];
+        let result = program
+            .test_run(TestRunOptions {
+                data_in: Some(bytes),
+                data_out: Some(&mut out),
+                ctx_in: Some(&context),
+                ..TestRunOptions::new()
+            })
+            .expect("the kernel runs the program");
+        assert_eq!(result.return_value, TC_ACT_UNSPEC);
+        assert_eq!(out, bytes, "an observer changes nothing");
+    }
+
+    /// What the controller does at `now`, until nothing is due any more.
+    pub(crate) fn sweep(&self, now: u64, operation: Operation, timers: &Timers) {
+        let table = &self.loaded.table;
+        loop {
+            let ids = match operation {
+                Operation::Visit => sweep::due(table, now, timers),
+                Operation::Shutdown => sweep::everything(table),
+            };
+            if ids.is_empty() {
+                return;
+            }
+            let program = self.loaded.sweep().unwrap();
+            let tally = sweep::batch(program, now, operation, *timers, &ids);
+            let tally = tally.expect("the kernel runs `sweep`");
+            assert_eq!(tally.contended, 0, "nobody else is here");
+        }
+    }
+
+    /// All slots in use, without their places.
+    pub(crate) fn slots(&self) -> Vec<Slot> {
+        let table = &self.loaded.table;
+        let mut slots: Vec<_> = table
+            .occupied()
+            .map(|slot| placeless(table.slot(slot).expect("nobody works on it")))
+            .collect();
+        slots.sort_by_key(|slot| slot.cold.tuple.words);
+        slots
+    }
+
+    /// Takes the records since the last call, without their places.
+    pub(crate) fn records(&mut self) -> Vec<Record> {
+        let mut records = Vec::new();
+        while let Some(item) = self.ring.next() {
+            let record = read(&item).expect("a whole record");
+            records.push(placeless_record(record));
+        }
+        records
+    }
+
+    pub(crate) fn counters(&self) -> Counters {
+        self.loaded.counters().expect("the map can be read")
+    }
+}
+
+/// What was counted between two readings.
+pub(crate) fn since(before: &Counters, after: &Counters) -> Counters {
+    let mut counted = [0; COUNT];
+    for (index, count) in counted.iter_mut().enumerate() {
+        *count = after.0[index] - before.0[index];
+    }
+    Counters(counted)
+}

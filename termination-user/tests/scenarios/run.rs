@@ -1,0 +1,186 @@
+//! Runs each table: on the host, in the kernel by every route, and as a
+//! capture.
+
+use termination_common::{
+    counters::Event,
+    exchange::{Operation, Record},
+    policy::{Settings, Timers, setting},
+    taxonomy::{Ending, Outcome, Sequel},
+};
+use termination_user::{
+    capture::{LinkType, Packet},
+    offline::Offline,
+    policy::Policy,
+};
+
+use crate::{
+    judge,
+    language::{self, Act, Route},
+    machine::{Host, kernel, since},
+    table::{self, Scenario},
+};
+
+/// Every event is told.
+const SETTINGS: Settings = Settings {
+    events: u32::MAX,
+    ..Settings::DEFAULT
+};
+const TIMERS: Timers = Timers::DEFAULT;
+/// Later than anything in a scenario.
+const LATER: u64 = 1_000_000_000_000_000;
+
+/// Runs `one` on each scenario, and says all that failed.
+fn each(one: impl Fn(&Scenario, Route) -> Result<(), String>) {
+    let mut failures = Vec::new();
+    let mut runs = 0;
+    for scenario in table::all() {
+        for &route in scenario.routes() {
+            runs += 1;
+            let Scenario {
+                name, description, ..
+            } = scenario;
+            if let Err(text) = one(scenario, route) {
+                failures.push(format!("{name} by {route:?} ({description})\n{text}"));
+            }
+        }
+    }
+    println!("{runs} runs of scenarios");
+    assert!(runs > 0, "there are scenarios");
+    let all = failures.join("\n\n");
+    assert!(failures.is_empty(), "{} failed\n\n{all}", failures.len());
+}
+
+#[test]
+fn on_the_host_each_has_its_answer() {
+    each(|scenario, route| {
+        let mut host = Host::new(SETTINGS);
+        for act in language::read(scenario.packets, route) {
+            step(&mut host, &act);
+        }
+        let live = host.slots();
+        let live: Vec<_> = live
+            .into_iter()
+            .filter(|slot| slot.state().is_live())
+            .collect();
+        judge::compare(scenario.expected, &host.records(), &live)
+    });
+}
+
+fn step(host: &mut Host, act: &Act) {
+    match act {
+        Act::See(sight) => host.see(sight, &sight.frame.build()),
+        Act::Sweep(now) => host.sweep(*now, Operation::Visit, &TIMERS),
+        Act::Rfc1337 => host.settings.flags |= setting::RFC1337,
+    }
+}
+
+#[test]
+fn in_the_kernel_each_has_the_same_state_and_records_at_every_step() {
+    each(|scenario, route| {
+        let mut host = Host::new(SETTINGS);
+        let mut kernel = kernel();
+        kernel.set(SETTINGS);
+        let before = kernel.counters();
+        let mut records = Vec::new();
+        for (number, act) in language::read(scenario.packets, route).iter().enumerate() {
+            step(&mut host, act);
+            match act {
+                Act::See(sight) => kernel.see(sight, &sight.frame.build()),
+                Act::Sweep(now) => kernel.sweep(*now, Operation::Visit, &TIMERS),
+                Act::Rfc1337 => kernel.set(host.settings),
+            }
+            let (ours, theirs) = (host.slots(), kernel.slots());
+            same(&ours, &theirs, || {
+                format!("slots after act {number} {act:?}")
+            })?;
+            let (ours, theirs) = (host.records(), kernel.records());
+            same(&ours, &theirs, || {
+                format!("records of act {number} {act:?}")
+            })?;
+            records.extend(theirs);
+        }
+        let live = kernel.slots();
+        let live: Vec<_> = live
+            .into_iter()
+            .filter(|slot| slot.state().is_live())
+            .collect();
+        host.sweep(LATER, Operation::Shutdown, &TIMERS);
+        kernel.sweep(LATER, Operation::Shutdown, &TIMERS);
+        same(&host.records(), &kernel.records(), || "last records".into())?;
+        let counted = since(&before, &kernel.counters());
+        same(&host.counters(), &counted, || "counters".into())?;
+        judge::compare(scenario.expected, &records, &live)
+    });
+}
+
+fn same<T: PartialEq + std::fmt::Debug>(
+    host: &T,
+    kernel: &T,
+    what: impl FnOnce() -> String,
+) -> Result<(), String> {
+    if host == kernel {
+        return Ok(());
+    }
+    Err(format!(
+        "{}\nhost:   {host:x?}\nkernel: {kernel:x?}",
+        what()
+    ))
+}
+
+#[test]
+fn as_a_capture_each_has_its_answer() {
+    each(|scenario, route| {
+        let acts = language::read(scenario.packets, route);
+        if scenario.needs_hooks {
+            return Ok(());
+        }
+        let mut offline = Offline::new(POLICY, false);
+        let mut records = Vec::new();
+        let mut out = |record: &_| records.push(*record);
+        for act in &acts {
+            match act {
+                Act::See(sight) => {
+                    offline.frame(&packet(sight.time, &sight.frame.build()), &mut out);
+                }
+                // Time passes in a capture when something is seen.
+                Act::Sweep(now) => offline.frame(&packet(*now, &[0; 14]), &mut out),
+                Act::Rfc1337 => {}
+            }
+        }
+        offline.finish(&mut out);
+        let open = records.iter().filter(|record| was_open(record)).count();
+        let live = scenario.expected.iter();
+        let live = live.filter(|line| line.starts_with("live")).count();
+        if open != live {
+            return Err(format!("open at the end: {open}"));
+        }
+        records.retain(|record| !was_open(record) && !was_waiting(record));
+        judge::compare_endings(scenario.expected, &records)
+    });
+}
+
+/// It was open when the capture ended.
+fn was_open(record: &Record) -> bool {
+    let ending = Outcome::packed_ending(record.copy.cold.outcome);
+    record.event == Event::Ending as u8 && ending == Ending::Shutdown as u8
+}
+
+/// It was in TIME_WAIT when the capture ended.
+fn was_waiting(record: &Record) -> bool {
+    record.event == Event::TimeWait as u8 && record.detail == Sequel::Shutdown as u8
+}
+
+const POLICY: Policy = Policy {
+    timers: TIMERS,
+    settings: SETTINGS,
+};
+
+fn packet(time: u64, data: &[u8]) -> Packet<'_> {
+    Packet {
+        time,
+        link: LinkType::ETHERNET,
+        data,
+        length: data.len() as u32,
+        number: 1,
+    }
+}

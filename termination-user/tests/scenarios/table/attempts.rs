@@ -1,0 +1,241 @@
+//! Attempts that were never established, and the ways to open.
+
+use super::{Scenario, scenario};
+
+pub(super) const TABLE: &[Scenario] = &[
+    scenario(
+        "unanswered",
+        "a SYN, repeated, that nobody answers; the timer counts from the last",
+        "O S 0 ws=7
+         wait 30s
+         O S 0 ws=7
+         wait 59s
+         wait 2s",
+        &["unanswered by=responder phase=syn_sent bytes=0/0 segments=2/0 retransmits=1/0"],
+    ),
+    scenario(
+        "unanswered_not_yet",
+        "not before its timer",
+        "O S 0 ws=7
+         wait 59s",
+        &["live syn_sent"],
+    ),
+    scenario(
+        "refused",
+        "RST+ACK with seq 0 to a bare SYN: nobody listens",
+        "O S 0 ws=7
+         R RA =0 1 win=0",
+        &[
+            "refused by=responder phase=syn_sent verdict=syn_sent_ok cause=no_listener \
+           evidence=wire_strong bytes=0/0 segments=1/1 zeek=REJ history=Sr",
+        ],
+    ),
+    scenario(
+        "refused_bad",
+        "an RST toward SYN_SENT that does not ack the SYN means nothing, however often",
+        "O S 0 ws=7
+         R RA =0 5 win=0
+         R R =0
+         R R 1
+         wait 10s",
+        &["live syn_sent"],
+    ),
+    scenario(
+        "cancelled",
+        "O gives up by RST before R answers",
+        "O S 0 ws=7
+         O RA 1 =0",
+        &[
+            "cancelled by=originator phase=syn_sent verdict=train cause=active_abort \
+           evidence=wire_strong zeek=RSTOS0",
+        ],
+    ),
+    scenario(
+        "handshake_unacked",
+        "half-open as in a SYN flood",
+        "O S 0 ws=7
+         R SA 0 1 ws=7
+         wait 30s
+         R SA 0 1 ws=7
+         wait 59s
+         wait 2s",
+        &["handshake_unacked by=originator phase=syn_received retransmits=0/1"],
+    ),
+    scenario(
+        "handshake_reset",
+        "scan or spoofed source (18): O's host knows nothing of it",
+        "O S 0 ws=7
+         R SA 0 1 ws=7
+         O R 1 win=0",
+        &[
+            "handshake_reset by=originator phase=syn_received verdict=exact cause=no_connection \
+           evidence=wire_strong lost=0/0",
+        ],
+    ),
+    scenario(
+        "handshake_aborted_actively",
+        "R resets after its SYN-ACK, before O's ACK",
+        "O S 0 ws=7
+         R SA 0 1 ws=7
+         R RA 1 1",
+        &[
+            "handshake_aborted by=responder phase=syn_received verdict=train cause=active_abort \
+           evidence=wire_strong",
+        ],
+    ),
+    scenario(
+        "handshake_aborted_after_ack",
+        "tcp_abort_on_overflow (17): PA to the valid final ACK",
+        "open
+         R R 1 win=0",
+        &[
+            "handshake_aborted by=responder phase=established_no_data verdict=exact \
+           cause=handshake_rejected evidence=wire_strong",
+        ],
+    ),
+    scenario(
+        "handshake_aborted_after_data",
+        "the same, seen only after data",
+        "open
+         O PA 1+100 1
+         R R 1 win=0
+         R R 1 win=0",
+        &[
+            "handshake_aborted by=responder phase=first_data verdict=exact \
+             cause=handshake_rejected evidence=wire_strong lost=100/0",
+        ],
+    ),
+    scenario(
+        "invalid_syn",
+        "another SYN in the window of a half-open handshake draws PN and kills it",
+        "O S 0 ws=7
+         R SA 0 1 ws=7
+         O S 500 ws=7
+         R RA =0 501 win=0",
+        &[
+            "handshake_aborted by=responder phase=syn_received verdict=syn_sent_ok \
+           cause=invalid_syn evidence=wire_strong",
+        ],
+    ),
+    scenario(
+        "bad_final_ack",
+        "a final ACK of what was never sent draws PA; the handshake stands",
+        "O S 0 ws=7
+         R SA 0 1 ws=7
+         O A 1 500
+         R R 500 win=0
+         O A 1 1",
+        &["implausible", "live established"],
+    ),
+    scenario(
+        "bad_syn_ack",
+        "a SYN-ACK of something else draws PA; the attempt goes on",
+        "O S 0 ws=7
+         R SA 0 77 ws=7
+         O R 77 win=0
+         R SA 9000 1 ws=7
+         O A 1 9001",
+        &["implausible", "live established segments=2/1"],
+    ),
+    scenario(
+        "simultaneous_open",
+        "crossing SYNs (23): established when both are acked",
+        "O S 0 ws=7
+         R S 0 ws=7
+         O SA 0 1 ws=7
+         R SA 0 1 ws=7
+         O PA 1+10 1
+         R A 1 11
+         O FA 11 1
+         R FA 1 12
+         O A 12 2",
+        &[
+            "established",
+            "graceful by=originator phase=closing holder=originator bytes=10/0 lost=0/0 seen=whole",
+        ],
+    ),
+    scenario(
+        "simultaneous_open_by_acks",
+        "as RFC 9293 3.5 draws it: each SYN is acked by an ACK alone",
+        "O S 0 ws=7
+         R S 0 ws=7
+         O A 1 1
+         R A 1 1
+         R PA 1+10 1",
+        &["established", "live established bytes=0/10"],
+    ),
+    scenario(
+        "fast_open_accepted",
+        "data in the SYN, acked by the SYN-ACK (24)",
+        "O S 0+100 tfo ws=7
+         R SA 0 101 ws=7
+         O A 101 1
+         R PA 1+50 101
+         O FA 101 51
+         R FA 51 102
+         O A 102 52",
+        &[
+            "graceful by=originator phase=closing holder=originator bytes=100/50 lost=0/0 \
+           retransmits=0/0",
+        ],
+    ),
+    scenario(
+        "fast_open_refused",
+        "data in the SYN is not taken and sent again (24)",
+        "O S 0+100 tfo ws=7
+         R SA 0 1 ws=7
+         O PA 1+100 1
+         R A 1 101
+         O FA 101 1
+         R FA 1 102
+         O A 102 2",
+        &[
+            "graceful by=originator phase=closing holder=originator bytes=100/0 lost=0/0 \
+           retransmits=1/0",
+        ],
+    ),
+    scenario(
+        "fast_open_reply_before_ack",
+        "R answers data in the SYN before O's ACK comes",
+        "O S 0+100 tfo ws=7
+         R SA 0 101 ws=7
+         R PA 1+50 101
+         R FA 51 101
+         O A 101 52
+         O FA 101 52
+         R A 52 102",
+        &[
+            "established",
+            "graceful by=responder phase=closing holder=responder bytes=100/50",
+        ],
+    ),
+    scenario(
+        "syn_ack_first",
+        "the SYN was not seen: roles from the SYN-ACK, whole once O speaks",
+        "R SA 0 1 ws=7
+         O A 1 1
+         O PA 1+10 1
+         R A 1 11",
+        &["live established bytes=10/0 seen=whole"],
+    ),
+    scenario(
+        "syn_after_its_syn_ack",
+        "the capture has them in the wrong order",
+        "R SA 0 1 ws=7
+         O S 0 ws=7
+         O A 1 1",
+        &["live established seen=whole segments=2/1"],
+    ),
+    scenario(
+        "syn_repeated_with_another_isn",
+        "O starts over before R answers: the answer to the new one supersedes",
+        "O S 0 ws=7
+         O S 5000 ws=7
+         R SA 0 5001 ws=7
+         O A 5001 1",
+        &[
+            "superseded by=originator phase=syn_sent",
+            "live established segments=2/1",
+        ],
+    ),
+];

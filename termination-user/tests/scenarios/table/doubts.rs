@@ -1,0 +1,296 @@
+//! Is the RST believed?
+
+use super::{Scenario, scenario};
+
+pub(super) const TABLE: &[Scenario] = &[
+    scenario(
+        "train",
+        "in step with its sender's last segment, of which no ack was seen",
+        "open
+         O PA 1+100 1
+         R A 1 101
+         O PA 101+100 1
+         O RA 201 1",
+        &[
+            "reset by=originator phase=first_data verdict=train cause=active_abort \
+           evidence=wire_strong lost=100/0",
+        ],
+    ),
+    scenario(
+        "train_at_the_edge",
+        "at the highest edge that y reported by SACK",
+        "open
+         R A 1 1
+         R PA 1+100 1
+         R PA 101+100 1
+         R PA 201+100 1
+         O A 1 1 sack=101-201
+         R R 201 win=0",
+        &[
+            "reset by=responder phase=first_data verdict=train cause=no_connection \
+           evidence=wire_strong",
+        ],
+    ),
+    scenario(
+        "in_window_rejected_after",
+        "a blind RST in the window draws a challenge ACK (4): alive; then an exact one",
+        "open
+         O PA 1+100 1
+         R PA 1+100 101
+         O A 101 101
+         R R 1000 win=0
+         O A 101 101
+         R RA 101 101",
+        &[
+            "rst_rejected",
+            "challenge_ack",
+            "reset by=responder phase=transfer verdict=exact cause=active_abort \
+             evidence=wire_strong",
+        ],
+    ),
+    scenario(
+        "in_window_rejected_before",
+        "challenge ACKs are rate limited: one stands for a second (26)",
+        "open
+         O PA 1+100 1
+         R PA 1+100 101
+         O A 101 101
+         R R 1000 win=0
+         O A 101 101
+         R R 2000 win=0
+         R R 3000 win=0
+         wait 10s",
+        &[
+            "rst_rejected",
+            "challenge_ack",
+            "rst_rejected",
+            "rst_rejected",
+            "live established",
+        ],
+    ),
+    scenario(
+        "in_window_after_a_second",
+        "and no longer than that",
+        "open
+         O PA 1+100 1
+         R PA 1+100 101
+         O A 101 101
+         R R 1000 win=0
+         O A 101 101
+         wait 2s
+         R R 2000 win=0
+         wait 4s",
+        &[
+            "rst_rejected",
+            "challenge_ack",
+            "reset by=responder phase=transfer verdict=in_window cause=no_connection \
+             evidence=wire_weak",
+        ],
+    ),
+    scenario(
+        "in_window_refuted_by_sender",
+        "its supposed sender goes on",
+        "open
+         O PA 1+100 1
+         R A 1 101
+         R R 1000 win=0
+         R PA 1+10 101
+         wait 10s",
+        &["rst_rejected", "live established"],
+    ),
+    scenario(
+        "in_window_not_refuted_by_flight",
+        "neither payload of y, nor a retransmission of x, nor another such RST decides",
+        "open
+         R A 1 1
+         R PA 1+10 1
+         O PA 1+100 11
+         R R 1000 win=0
+         O PA 101+100 11
+         R PA 1+10 1
+         R R 2000 win=0
+         wait 2s
+         wait 2s",
+        &[
+            "reset by=responder phase=transfer verdict=in_window cause=no_connection \
+           evidence=wire_weak lost=200/0",
+        ],
+    ),
+    scenario(
+        "in_window_then_exact",
+        "an exact one beside it counts by itself",
+        "open
+         O PA 1+100 1
+         R A 1 101
+         R R 1000 win=0
+         R RA 1 101",
+        &[
+            "reset by=responder phase=first_data verdict=exact cause=active_abort \
+           evidence=wire_strong",
+        ],
+    ),
+    scenario(
+        "ended_when_unrefuted",
+        "the time of the ending is that of the RST",
+        "open
+         O PA 1+100 1
+         R A 1 101
+         R R 1000 win=0
+         wait 2900ms
+         wait 200ms
+         O PA 101+100 1",
+        &[
+            "reset by=responder phase=first_data verdict=in_window cause=no_connection \
+             evidence=wire_weak",
+            "stray_segment",
+        ],
+    ),
+    scenario(
+        "old",
+        "below the window: never, however many",
+        "open
+         O PA 1+100 1
+         R A 1 101
+         O R 50 win=0
+         O R 100 win=0
+         O R 1 win=0
+         wait 60s",
+        &["live established"],
+    ),
+    scenario(
+        "future",
+        "beyond the window: never",
+        "open
+         O PA 1+100 1
+         R A 1 101
+         R R 65537 win=0
+         R R 100000 win=0
+         wait 60s",
+        &["live established"],
+    ),
+    scenario(
+        "window_edge",
+        "the last number in the window is in it",
+        "open
+         O PA 1+100 1
+         R A 1 101
+         R R 65536 win=0
+         wait 4s",
+        &[
+            "reset by=responder phase=first_data verdict=in_window cause=no_connection \
+           evidence=wire_weak",
+        ],
+    ),
+    scenario(
+        "unverifiable",
+        "met midstream, x never seen before: waits, and stands",
+        "O A 1 1
+         R R 77 win=0
+         wait 4s",
+        &[
+            "reset by=responder phase=midstream verdict=unverifiable cause=no_connection \
+           evidence=wire_weak seen=midstream",
+        ],
+    ),
+    scenario(
+        "unverifiable_refuted",
+        "the same, but x goes on",
+        "O A 1 1
+         R R 77 win=0
+         R PA 1+10 1
+         O A 1 11
+         wait 10s",
+        &["rst_rejected", "live established seen=midstream"],
+    ),
+    scenario(
+        "in_window_is_not_exact_before_fin",
+        "fin_minus_one needs the own FIN",
+        "open
+         R PA 1+10 1
+         O A 1 11
+         R R 10 win=0
+         wait 4s",
+        &["live established"],
+    ),
+    scenario(
+        "bad_checksum",
+        "SYN, FIN and RST with a wrong checksum are ignored at ingress",
+        "open
+         O PA 1+100 1
+         R A 1 101
+         R RA 1 101 badsum
+         R FA 1 101 badsum
+         O S 50000 badsum
+         O PA 101+100 1",
+        &["live established bytes=200/0"],
+    )
+    .only(crate::language::Route::Xdp),
+    scenario(
+        "forged_closing",
+        "two forged segments beyond both windows fake no ending",
+        "open
+         O PA 1+100 1
+         R PA 1+100 101
+         O A 101 101
+         O FA 900000 800000
+         R FA 800000 900001
+         O A 900001 800001
+         O PA 101+10 101
+         R A 101 111",
+        &[
+            "implausible",
+            "implausible",
+            "implausible",
+            "live established bytes=110/100 seen=whole",
+        ],
+    ),
+    scenario(
+        "gap",
+        "the observer missed more than a window, and y acks what x goes on with",
+        "open
+         O PA 1+100 1
+         R A 1 101
+         O PA 200001+100 1
+         R A 1 200101
+         O FA 200101 1
+         R FA 1 200102
+         O A 200102 2",
+        &[
+            "implausible",
+            "implausible",
+            "graceful by=originator phase=closing holder=originator bytes=200100/0 seen=gaps",
+        ],
+    ),
+    scenario(
+        "gap_by_ack",
+        "y's ack is seen first, then x goes on",
+        "open
+         O PA 1+100 1
+         R A 1 101
+         R A 1 200101
+         O PA 200101+100 1
+         R A 1 200201",
+        &[
+            "implausible",
+            "implausible",
+            "live established bytes=200200/0 seen=gaps",
+        ],
+    ),
+    scenario(
+        "blind_acks_move_nothing",
+        "acks of what was never sent, and old ones",
+        "open
+         O PA 1+100 1
+         R A 1 101
+         R A 1 4000
+         R A 1 -900000
+         O PA 101+100 1
+         R RA 1 201",
+        &[
+            "implausible",
+            "implausible",
+            "reset by=responder phase=first_data verdict=exact cause=active_abort \
+             evidence=wire_strong lost=100/0 seen=whole",
+        ],
+    ),
+];

@@ -1,0 +1,72 @@
+//! The scenarios: packets in the words of `language`, and the one right answer
+//! in those of `judge`.
+
+mod attempts;
+mod closes;
+mod doubts;
+mod resets;
+mod silence;
+mod strange;
+mod time_wait;
+
+use crate::language::{ROUTES, Route};
+
+/// Packets, and what they mean.
+pub(crate) struct Scenario {
+    pub(crate) name: &'static str,
+    pub(crate) description: &'static str,
+    pub(crate) packets: &'static str,
+    pub(crate) expected: &'static [&'static str],
+    /// Only by this route.
+    route: Option<Route>,
+    /// Means something only to who knows interfaces, hooks or checksums.
+    pub(crate) needs_hooks: bool,
+}
+
+const fn scenario(
+    name: &'static str,
+    description: &'static str,
+    packets: &'static str,
+    expected: &'static [&'static str],
+) -> Scenario {
+    Scenario {
+        name,
+        description,
+        packets,
+        expected,
+        route: None,
+        needs_hooks: false,
+    }
+}
+
+impl Scenario {
+    const fn only(mut self, route: Route) -> Self {
+        self.route = Some(route);
+        self.needs_hooks = true;
+        self
+    }
+
+    const fn needs_hooks(mut self) -> Self {
+        self.needs_hooks = true;
+        self
+    }
+
+    pub(crate) fn routes(&self) -> &[Route] {
+        self.route.as_ref().map_or(&ROUTES, std::slice::from_ref)
+    }
+}
+
+/// All of them.
+pub(crate) fn all() -> impl Iterator<Item = &'static Scenario> {
+    [
+        attempts::TABLE,
+        closes::TABLE,
+        resets::TABLE,
+        doubts::TABLE,
+        silence::TABLE,
+        time_wait::TABLE,
+        strange::TABLE,
+    ]
+    .into_iter()
+    .flatten()
+}

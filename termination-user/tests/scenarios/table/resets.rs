@@ -1,0 +1,398 @@
+//! Believed RSTs.
+
+use super::{Scenario, scenario};
+
+pub(super) const TABLE: &[Scenario] = &[
+    scenario(
+        "reset",
+        "SO_LINGER 0 (5) and close with unread data (6): one shape on the wire",
+        "open
+         O PA 1+100 1
+         R A 1 101
+         O RA 101 1
+         wait 11s",
+        &[
+            "reset by=originator phase=first_data verdict=exact cause=active_abort \
+           evidence=wire_strong bytes=100/0 lost=0/0 zeek=RSTO",
+        ],
+    ),
+    scenario(
+        "reset_with_loss",
+        "what was sent and not acked is lost, in both directions",
+        "open
+         O PA 1+100 1
+         R PA 1+50 101
+         O PA 101+300 1
+         R RA 51 401",
+        &[
+            "reset by=responder phase=transfer verdict=train cause=active_abort \
+           evidence=wire_strong bytes=400/50 lost=300/50",
+        ],
+    ),
+    scenario(
+        "reset_at_once",
+        "established, no data",
+        "open
+         R A 1 1
+         O RA 1 1",
+        &[
+            "reset by=originator phase=established_no_data verdict=exact cause=active_abort \
+           evidence=wire_strong",
+        ],
+    ),
+    scenario(
+        "reset_crossing",
+        "both abort at once: the first decides",
+        "open
+         O PA 1+10 1
+         R A 1 11
+         O RA 11 1
+         R RA 1 11",
+        &[
+            "reset by=originator phase=first_data verdict=exact cause=active_abort \
+             evidence=wire_strong",
+            "stray_segment",
+        ],
+    ),
+    scenario(
+        "stays_ended",
+        "a reordered ACK and data after the RST resurrect nothing (12)",
+        "open
+         O PA 1+10 1
+         R A 1 11
+         O RA 11 1
+         R A 1 11
+         R PA 1+10 11
+         O FA 11 1",
+        &[
+            "reset by=originator phase=first_data verdict=exact cause=active_abort \
+             evidence=wire_strong",
+            "stray_segment",
+            "stray_segment",
+            "stray_segment",
+        ],
+    ),
+    scenario(
+        "reused_after_reset",
+        "the tuple used again at once (20): two records",
+        "open
+         O RA 1 1
+         O S 90000 ws=7
+         R SA 70000 90001 ws=7
+         O A 90001 70001
+         O FA 90001 70001
+         R FA 70001 90002
+         O A 90002 70002",
+        &[
+            "reset by=originator phase=established_no_data verdict=exact cause=active_abort \
+             evidence=wire_strong",
+            "graceful by=originator phase=closing holder=originator",
+        ],
+    ),
+    scenario(
+        "linger",
+        "strays keep the tuple, at most 300 s; a SYN with its own ISN is a stray",
+        "open
+         O RA 1 1
+         wait 9s
+         R A 1 1
+         wait 9s
+         O S 0 ws=7
+         wait 9s
+         R A 1 1
+         wait 11s
+         R PA 1+10 1",
+        &[
+            "reset by=originator phase=established_no_data verdict=exact cause=active_abort \
+             evidence=wire_strong",
+            "stray_segment",
+            "stray_segment",
+            "stray_segment",
+            "live established seen=midstream",
+        ],
+    ),
+    scenario(
+        "data_after_close",
+        "close(), FIN acked, then peer data (7): n segments draw n RSTs, one cause",
+        "open
+         O FA 1 1
+         R A 1 2
+         R PA 1+100 2
+         R PA 101+100 2
+         O R 2 win=0
+         O R 2 win=0",
+        &[
+            "reset_after_own_fin by=originator phase=half_closed verdict=exact \
+           cause=data_after_close evidence=wire_strong lost=0/200 after=0/200",
+        ],
+    ),
+    scenario(
+        "data_after_close_crossing",
+        "the same with the FIN unacked: PA one below SND.NXT",
+        "open
+         O PA 1+100 1
+         R A 1 101
+         O FA 101 1
+         R PA 1+50 101
+         O R 101 win=0",
+        &[
+            "reset_after_own_fin by=originator phase=half_closed verdict=fin_minus_one \
+           cause=data_after_close evidence=wire_strong lost=0/50",
+        ],
+    ),
+    scenario(
+        "aborted_after_own_fin",
+        "shutdown(WR), then close with unread data",
+        "open
+         O FA 1 1
+         R A 1 2
+         R PA 1+100 2
+         O A 2 101
+         O RA 2 101",
+        &[
+            "reset_after_own_fin by=originator phase=half_closed verdict=exact cause=active_abort \
+           evidence=wire_strong lost=0/0",
+        ],
+    ),
+    scenario(
+        "time_wait_missing",
+        "FIN, ACK, longer than tcp_fin_timeout, FIN, RST (21): nothing lost",
+        "open
+         O PA 1+100 1
+         R A 1 101
+         O FA 101 1
+         R A 1 102
+         wait 70s
+         R FA 1 102
+         O R 102 win=0",
+        &[
+            "reset_after_own_fin by=originator phase=closing verdict=exact cause=time_wait_missing \
+           evidence=wire_strong lost=0/0",
+        ],
+    ),
+    scenario(
+        "reset_after_peer_fin",
+        "R aborts in CLOSE_WAIT",
+        "open
+         O FA 1 1
+         R A 1 2
+         R RA 1 2",
+        &[
+            "reset_after_peer_fin by=responder phase=half_closed verdict=exact cause=active_abort \
+           evidence=wire_strong",
+        ],
+    ),
+    scenario(
+        "reset_after_both_fins",
+        "own FIN goes before the peer's, also when both have closed",
+        "open
+         O FA 1 1
+         R PA 1+70 1
+         R FA 71 2
+         R RA 72 2",
+        &[
+            "reset_after_own_fin by=responder phase=closing verdict=train cause=active_abort \
+           evidence=wire_strong lost=0/70",
+        ],
+    ),
+    scenario(
+        "reset_in_close_wait_one_below",
+        "after the peer's FIN its RST at that FIN is believed",
+        "open
+         R FA 1 1
+         O A 1 2
+         O PA 1+10 2
+         R R 1 win=0",
+        &[
+            "reset_after_own_fin by=responder phase=half_closed verdict=fin_minus_one \
+           cause=data_after_close evidence=wire_strong lost=10/0",
+        ],
+    ),
+    scenario(
+        "half_open_by_syn",
+        "a restarted client's SYN meets the old connection (22)",
+        "open
+         O PA 1+100 1
+         R A 1 101
+         O S 50000 ws=7
+         R A 1 101
+         O R 101 win=0
+         O S 50000 ws=7
+         R SA 700000 50001 ws=7
+         O A 50001 700001
+         O FA 50001 700001
+         R FA 700001 50002
+         O A 50002 700002",
+        &[
+            "challenge_ack",
+            "half_open_discovered_by_syn by=originator phase=first_data verdict=exact \
+             cause=bad_ack evidence=wire_strong",
+            "graceful by=originator phase=closing holder=originator retransmits=1/0",
+        ],
+    ),
+    scenario(
+        "half_open_by_syn_alone",
+        "the attempt that met it lives on",
+        "open
+         O PA 1+100 1
+         R A 1 101
+         O S 50000 ws=7
+         R A 1 101
+         O R 101 win=0",
+        &[
+            "challenge_ack",
+            "half_open_discovered_by_syn by=originator phase=first_data verdict=exact \
+             cause=bad_ack evidence=wire_strong",
+            "live syn_sent segments=1/0",
+        ],
+    ),
+    scenario(
+        "half_open_by_syn_after_fin",
+        "the same against CLOSE_WAIT's peer: row 3 goes before row 4",
+        "open
+         O FA 1 1
+         R A 1 2
+         O S 50000 ws=7
+         R A 1 2
+         O R 2 win=0",
+        &[
+            "challenge_ack",
+            "half_open_discovered_by_syn by=originator phase=half_closed verdict=exact \
+             cause=bad_ack evidence=wire_strong",
+            "live syn_sent",
+        ],
+    ),
+    scenario(
+        "half_open_by_data_silent",
+        "R comes back without state (8b), having been silent for 10 s",
+        "open
+         O PA 1+100 1
+         R A 1 101
+         wait 20s
+         O PA 101+100 1
+         R R 1 win=0",
+        &[
+            "half_open_discovered_by_data by=responder phase=first_data verdict=exact \
+           cause=no_connection evidence=wire_strong lost=100/0",
+        ],
+    ),
+    scenario(
+        "half_open_by_data_unacked",
+        "the same at once, an earlier segment having been left unacked",
+        "open
+         O PA 1+100 1
+         R A 1 101
+         O PA 101+100 1
+         O PA 201+100 1
+         R R 1 win=0",
+        &[
+            "half_open_discovered_by_data by=responder phase=first_data verdict=exact \
+           cause=no_connection evidence=wire_strong lost=200/0",
+        ],
+    ),
+    scenario(
+        "half_open_by_retransmission",
+        "what draws the RST is a retransmission",
+        "open
+         O PA 1+100 1
+         R A 1 101
+         O PA 101+100 1
+         wait 1s
+         O PA 101+100 1
+         R R 1 win=0",
+        &[
+            "half_open_discovered_by_data by=responder phase=first_data verdict=exact \
+           cause=no_connection evidence=wire_strong lost=100/0 retransmits=1/0",
+        ],
+    ),
+    scenario(
+        "reply_form_at_once",
+        "the same form, but R was there a moment ago",
+        "open
+         O PA 1+100 1
+         R A 1 101
+         O PA 101+100 1
+         R R 1 win=0",
+        &[
+            "reset by=responder phase=first_data verdict=exact cause=no_connection \
+           evidence=wire_strong",
+        ],
+    ),
+    scenario(
+        "superseded",
+        "a SYN with a new ISN is accepted on a tuple that had not closed",
+        "open
+         O PA 1+100 1
+         R A 1 101
+         wait 60s
+         O S 50000 ws=7
+         R SA 700000 50001 ws=7
+         O A 50001 700001",
+        &[
+            "superseded by=originator phase=first_data lost=0/0",
+            "live established segments=2/1",
+        ],
+    ),
+    scenario(
+        "syn_refused_by_the_living",
+        "a blind SYN: a challenge ACK, and nothing has changed",
+        "open
+         O PA 1+100 1
+         R A 1 101
+         O S 50000 ws=7
+         R A 1 101
+         O PA 101+100 1
+         R A 1 201",
+        &["challenge_ack", "live established bytes=200/0 seen=whole"],
+    ),
+    scenario(
+        "keepalive_timeout",
+        "unanswered probes, then RST+ACK",
+        "open
+         R A 1 1
+         wait 20s
+         O A 0 1
+         wait 1s
+         O A 0 1
+         wait 1s
+         O RA 1 1",
+        &[
+            "half_open_suspected",
+            "reset by=originator phase=established_no_data verdict=exact cause=keepalive_timeout \
+             evidence=wire_strong",
+        ],
+    ),
+    scenario(
+        "multipath",
+        "an RST with a Multipath TCP option",
+        "open
+         O PA 1+100 1
+         R A 1 101
+         O RA 101 1 mptcp",
+        &["reset by=originator phase=first_data verdict=exact cause=mptcp evidence=wire_strong"],
+    ),
+    scenario(
+        "syn_and_rst",
+        "RST wins over SYN and FIN in one segment",
+        "open
+         O PA 1+100 1
+         R A 1 101
+         O SFRA 101 1",
+        &[
+            "reset by=originator phase=first_data verdict=exact cause=active_abort \
+           evidence=wire_strong",
+        ],
+    ),
+    scenario(
+        "rst_with_data",
+        "the payload of an RST counts nowhere",
+        "open
+         O PA 1+100 1
+         R A 1 101
+         O RA 101+50 1",
+        &[
+            "reset by=originator phase=first_data verdict=exact cause=active_abort \
+           evidence=wire_strong bytes=100/0 lost=0/0",
+        ],
+    ),
+];
