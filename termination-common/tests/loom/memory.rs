@@ -7,6 +7,7 @@ use loom::{
     thread,
 };
 use termination_common::{
+    counters::{self, Event},
     exchange::Record,
     policy::Settings,
     slot::{Cold, Half, Hot, Slot},
@@ -160,6 +161,12 @@ impl Memory for Model {
 
     fn count(&self, counter: usize) {
         self.tally.lock().unwrap().counters.0[counter] += 1;
+        if counter == counters::EVENT + Event::HalfClosed as usize {
+            let intruder = self.intruder.lock().unwrap().take();
+            intruder
+                .into_iter()
+                .for_each(|segment| self.observe(segment));
+        }
     }
 
     fn report(&self, head: Head) -> bool {

@@ -76,6 +76,8 @@ pub(crate) struct Model {
     /// Records that the ring still has room for.
     pub(crate) room: AtomicU32,
     pub(crate) tally: Mutex<Tally>,
+    /// Seen while the program that counts a half-close holds the slot.
+    pub(crate) intruder: Mutex<Option<Segment>>,
 }
 
 /// What was counted and reported. Not loom's: it takes part in nothing.
@@ -111,6 +113,7 @@ impl Model {
             patient: true,
             room: AtomicU32::new(u32::MAX),
             tally: Mutex::default(),
+            intruder: Mutex::default(),
         }
     }
 

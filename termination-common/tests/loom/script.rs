@@ -115,6 +115,11 @@ impl Talk {
         self.segment(SERVER, FIN | ACK, 1, 2, 0)
     }
 
+    /// The server's ACK of the client's FIN; its own is to come.
+    pub(crate) fn server_ack(&self) -> Segment {
+        self.segment(SERVER, ACK, 1, 2, 0)
+    }
+
     /// The client's ACK of the server's FIN.
     pub(crate) fn client_last(&self) -> Segment {
         self.segment(CLIENT, ACK, 2, 2, 0)

@@ -64,7 +64,7 @@ pub(super) fn write(path: &Path, packets: u64) -> Result<()> {
         random ^= random >> 7;
         random ^= random << 17;
         // No truncation that matters: the high half of a product.
-        let place = ((random >> 32) * CONNECTIONS as u64 >> 32) as usize;
+        let place = (((random >> 32) * CONNECTIONS as u64) >> 32) as usize;
         let Some(flow) = flows.get_mut(place) else {
             continue;
         };

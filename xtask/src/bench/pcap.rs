@@ -80,21 +80,19 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let target = std::env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| String::from("target"));
     let ours = format!("{target}/release/termination pcap --quiet");
     let (all, some) = (options.packets, options.packets / SHARE);
-    let (long, short) = (long.display(), short.display());
+    let (whole, part) = (long.display(), short.display());
     let mut contestants = [
-        ("termination, long", format!("{ours} {long}"), all),
-        ("termination", format!("{ours} {short}"), some),
+        ("termination, long", format!("{ours} {whole}"), all),
+        ("termination", format!("{ours} {part}"), some),
         (
             "tshark -T fields",
-            format!(
-                "tshark -n -r {short} -T fields -e tcp.stream -e tcp.flags -e tcp.completeness"
-            ),
+            format!("tshark -n -r {part} -T fields -e tcp.stream -e tcp.flags -e tcp.completeness"),
             some,
         ),
-        ("tcptrace", format!("tcptrace -n {short}"), some),
+        ("tcptrace", format!("tcptrace -n {part}"), some),
         (
             "argus | ra",
-            format!("argus -X -F /dev/null -r {short} -w - | ra -F /dev/null -n -r -"),
+            format!("argus -X -F /dev/null -r {part} -w - | ra -F /dev/null -n -r -"),
             some,
         ),
     ]
@@ -111,6 +109,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         for contestant in &mut contestants {
             contestant.samples.push(measure(&contestant.line, cpu)?);
         }
+    }
+    for path in [&long, &short] {
+        fs::remove_file(path)?;
     }
     table(&contestants);
     let path = Path::new(DIRECTORY).join("pcap.json");
