@@ -83,6 +83,10 @@ impl Linear {
 /// `base + offset`, out of the compiler's sight. Otherwise it computes a pointer
 /// once for the check and, where registers are short, once more for the read;
 /// to the verifier, the second is another pointer that was never checked.
+#[expect(
+    clippy::pointers_in_nomem_asm_block,
+    reason = "the pointer is moved, and nothing is read through it"
+)]
 #[inline(always)]
 fn advance(base: *const u8, offset: usize) -> *const u8 {
     let mut pointer = base;
@@ -132,7 +136,7 @@ unsafe fn load<const N: usize>(pointer: *const u8) -> [u8; N] {
             $( if N >= $place + 4 { $words[$index] = access!("u32", u32, $place); } )+
         };
     }
-    const { assert!(matches!(N, 1 | 2) || N % 4 == 0 && N <= 40) };
+    const { assert!(matches!(N, 1 | 2) || N.is_multiple_of(4) && N <= 40) };
     let mut words = [0u32; 10];
     match N {
         1 => words[0] = access!("u8", u32, 0),
