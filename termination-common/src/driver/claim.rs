@@ -1,0 +1,175 @@
+//! Room for a connection that the table does not hold: free entries, what
+//! lingers, what may be displaced.
+
+use crate::{
+    counters::{self, Event, Loss},
+    engine::{self, Effects, Flow},
+    segment::Segment,
+    slot::bit,
+    state::{Snapshot, fact},
+    table::{ATTEMPTS_MAX, LINE, LOCKS, LineRef, Memory, Place, SlotRef, census, lock, ones, pick},
+    taxonomy::Sequel,
+    timer,
+};
+
+use super::{
+    NOWHERE, find,
+    report::{report_ending, set_class},
+};
+
+/// The locks of a place, in index order; the second may be the first.
+#[inline(always)]
+fn locks_of(place: &Place) -> (u32, u32) {
+    let (a, b) = (place.first & (LOCKS - 1), place.second & (LOCKS - 1));
+    if a < b { (a, b) } else { (b, a) }
+}
+
+/// Claims a slot for a connection that the table does not hold. Returns the
+/// slot if another CPU has claimed it meanwhile, else [`NOWHERE`].
+#[inline(always)]
+pub fn claim<M: Memory>(memory: &M, place: &Place, segment: &Segment) -> u32 {
+    let (low, high) = locks_of(place);
+    if !memory.lock_line(low) {
+        memory.count(counters::LOSS + Loss::Contended as usize);
+        return NOWHERE;
+    }
+    if high != low && !memory.lock_line(high) {
+        memory.unlock_line(low);
+        memory.count(counters::LOSS + Loss::Contended as usize);
+        return NOWHERE;
+    }
+    let found = claim_locked(memory, place, segment);
+    if high != low {
+        memory.unlock_line(high);
+    }
+    memory.unlock_line(low);
+    found
+}
+
+/// [`claim`] with the line locks held.
+#[inline(always)]
+fn claim_locked<M: Memory>(memory: &M, place: &Place, segment: &Segment) -> u32 {
+    let found = find(memory, place);
+    if found != NOWHERE {
+        return found;
+    }
+    let (Some(first), Some(second)) = (memory.line(place.first), memory.line(place.second)) else {
+        return NOWHERE;
+    };
+    let (a, b) = (census(&first), census(&second));
+    let (room_a, room_b) = (
+        ones(a.attempts) < ATTEMPTS_MAX,
+        ones(b.attempts) < ATTEMPTS_MAX,
+    );
+    let choice = (segment.time >> 10) as u32 ^ (place.fingerprint >> 40) as u32;
+    // Free entries first, in the emptier line; then lingering ones; attempts
+    // displace only attempts, and never grow beyond half a line.
+    let (line, mask, loss) = if room_a && a.free != 0 && (ones(a.free) >= ones(b.free) || !room_b) {
+        (place.first, a.free, 0)
+    } else if room_b && b.free != 0 {
+        (place.second, b.free, 0)
+    } else if room_a && a.ended != 0 {
+        (place.first, a.ended, Loss::LingerDisplaced as usize)
+    } else if room_b && b.ended != 0 {
+        (place.second, b.ended, Loss::LingerDisplaced as usize)
+    } else if !room_a {
+        (place.first, a.attempts, Loss::AttemptDisplaced as usize)
+    } else if !room_b {
+        (place.second, b.attempts, Loss::AttemptDisplaced as usize)
+    } else {
+        memory.count(counters::LOSS + Loss::TableFull as usize);
+        return NOWHERE;
+    };
+    let index = line * LINE + pick(mask, choice);
+    memory.fill(index, place.fingerprint, segment, loss);
+    NOWHERE
+}
+
+/// Opens the connection in a chosen slot, displacing what was there.
+#[inline(always)]
+pub fn fill<M: Memory>(memory: &M, index: u32, fingerprint: u64, segment: &Segment, loss: usize) {
+    let Some(slot) = memory.slot(index) else {
+        return;
+    };
+    let Some(mut state) = lock(&slot) else {
+        memory.count(counters::LOSS + Loss::Contended as usize);
+        return;
+    };
+    if !state.is_free() {
+        let made;
+        (state, made) = displace(memory, index, &slot, state, segment, loss);
+        if !made {
+            slot.store(state.released());
+            return;
+        }
+    }
+    let effects;
+    (state, effects) = slot.with(|hot, cold| {
+        let mut flow = Flow { state, hot, cold };
+        let effects = engine::open(&mut flow, segment);
+        (flow.state, effects)
+    });
+    let opened = if segment.flags.syn() && !segment.flags.rst() {
+        counters::OPENED
+    } else {
+        counters::MIDSTREAM
+    };
+    memory.count(opened);
+    if let Some(line) = memory.line(index / LINE) {
+        line.set(index % LINE, fingerprint);
+    }
+    set_class(memory, index, state, effects.any(Effects::SETTLED));
+    if effects != Effects::NONE {
+        state = memory.tell(index, segment.time, segment.sender, state, effects);
+    }
+    slot.store(state.released());
+}
+
+/// Makes room: what was there is ended (`evicted`) or its wait is over, if it
+/// still is what its class said. Returns the new state, and whether there is
+/// room.
+#[inline(always)]
+fn displace<M: Memory>(
+    memory: &M,
+    index: u32,
+    slot: &impl SlotRef,
+    state: Snapshot,
+    segment: &Segment,
+    loss: usize,
+) -> (Snapshot, bool) {
+    let attempt = loss == Loss::AttemptDisplaced as usize;
+    let (mut state, effects, unfit) = slot.with(|hot, cold| {
+        let both = hot.half[0].bits & hot.half[1].bits & bit::SEEN != 0;
+        let settled = state.is(fact::ESTABLISHED) && both;
+        let mut flow = Flow { state, hot, cold };
+        if loss == 0 || state.is_live() != attempt || (attempt && settled) {
+            return (state, Effects::NONE, true);
+        }
+        let effects = if attempt {
+            timer::drop_observed(&mut flow, segment.time, true)
+        } else if state.is_time_wait() {
+            Effects::sequel(Sequel::Evicted)
+        } else {
+            Effects::NONE
+        };
+        (flow.state, effects, false)
+    });
+    if unfit {
+        memory.count(counters::LOSS + Loss::TableFull as usize);
+        return (state, false);
+    }
+    memory.count(counters::LOSS + loss);
+    if !effects.has(Event::Ending) && !state.is_reported() {
+        let time = slot.with(|_, cold| cold.turned_at);
+        if report_ending(memory, index, state, time, 0) {
+            state = state.reported();
+        }
+    }
+    if effects != Effects::NONE {
+        state = memory.tell(index, segment.time, 0, state, effects);
+    }
+    if !state.is_reported() {
+        memory.count(counters::LOSS + Loss::RecordLost as usize);
+    }
+    (state, true)
+}
