@@ -11,7 +11,7 @@ use termination_common::{
     exchange::{Operation, Record},
     policy::{Settings, Timers},
     segment::Segment,
-    slot::{Cold, Hot, Slot, SlotId},
+    slot::{Cold, Half, Hot, Slot, SlotId},
     state::Snapshot,
     table::{Head, LINE, LineRef, Memory, Place, SlotRef, entry},
     taxonomy::Verdict,
@@ -21,7 +21,7 @@ use termination_common::{
 pub struct Heap {
     entries: Vec<Cell<u64>>,
     words: Vec<Cell<u64>>,
-    contents: Vec<RefCell<(Hot, Cold)>>,
+    contents: Vec<RefCell<([Half; 2], Cold)>>,
     locks: Vec<Cell<bool>>,
     settings: Settings,
     timers: Timers,
@@ -129,9 +129,6 @@ impl Heap {
     }
 }
 
-/// The word that the engine sees: the lock's, which it must leave alone.
-const LOCKED: u64 = u64::MAX;
-
 /// One line.
 #[derive(Clone, Copy)]
 pub struct Line<'a>(&'a [Cell<u64>], &'a Cell<bool>);
@@ -173,13 +170,10 @@ impl SlotRef for Handle<'_> {
         self.0.words[self.1].set(new.0);
     }
 
-    fn with<R>(&self, f: impl FnOnce(&mut Hot, &mut Cold) -> R) -> R {
+    fn with<R>(&self, f: impl FnOnce(&mut [Half; 2], &mut Cold) -> R) -> R {
         assert!(self.load().is_locked());
-        let (hot, cold) = &mut *self.0.contents[self.1].borrow_mut();
-        hot.word = LOCKED;
-        let result = f(hot, cold);
-        assert_eq!(hot.word, LOCKED, "the lock's word was written");
-        result
+        let (half, cold) = &mut *self.0.contents[self.1].borrow_mut();
+        f(half, cold)
     }
 }
 
@@ -224,9 +218,10 @@ impl Memory for Heap {
             return false;
         };
         self.room.set(room);
-        let (hot, cold) = *self.contents[head.slot as usize].borrow();
-        let mut slot = Slot { hot, cold };
-        slot.hot.word = head.state.released().0;
+        let (half, cold) = *self.contents[head.slot as usize].borrow();
+        let word = head.state.released().0;
+        let hot = Hot { word, half };
+        let slot = Slot { hot, cold };
         let record = Record {
             event: head.event,
             side: head.side,

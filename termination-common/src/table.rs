@@ -20,7 +20,7 @@ use crate::{
     engine::Effects,
     policy::Settings,
     segment::Segment,
-    slot::{Cold, Hot},
+    slot::{Cold, Half},
     state::{LOCK_TRIES, Snapshot},
     tuple::Tuple,
 };
@@ -92,8 +92,8 @@ pub trait SlotRef: Copy {
     fn exchange(&self, old: Snapshot, new: Snapshot) -> bool;
     /// Writes the word (release).
     fn store(&self, new: Snapshot);
-    /// The contents. Only called with the slot's lock held.
-    fn with<R>(&self, f: impl FnOnce(&mut Hot, &mut Cold) -> R) -> R;
+    /// What the lock guards. Only called with the slot's lock held.
+    fn with<R>(&self, f: impl FnOnce(&mut [Half; 2], &mut Cold) -> R) -> R;
 }
 
 /// What a table lives in: BPF maps, the heap, a loom model.

@@ -12,7 +12,7 @@ use crate::{
     },
     policy::Timers,
     serial::latest,
-    slot::{Hot, Pending, bit},
+    slot::{Half, Hot, Pending, bit},
     state::{Snapshot, fact},
     taxonomy::{By, Cause, Ending, Evidence, Sequel},
     time::{TICK_SHIFT, Tick, tick},
@@ -20,8 +20,8 @@ use crate::{
 
 /// When the last segment that counts passed.
 #[inline(always)]
-fn base(hot: &Hot, state: Snapshot) -> Tick {
-    let [a, b] = &hot.half;
+fn base(half: &[Half; 2], state: Snapshot) -> Tick {
+    let [a, b] = half;
     if state.is_ended() {
         return latest(a.last, b.last);
     }
@@ -35,8 +35,8 @@ fn base(hot: &Hot, state: Snapshot) -> Tick {
 /// The ending that silence brings a live connection, its timer, and whose
 /// silence it is (the side; meaningful where the ending has one).
 #[inline(always)]
-fn silence(hot: &Hot, state: Snapshot, timers: &Timers) -> (Ending, Tick, usize) {
-    let [a, b] = &hot.half;
+fn silence(half: &[Half; 2], state: Snapshot, timers: &Timers) -> (Ending, Tick, usize) {
+    let [a, b] = half;
     let originator = state.originator();
     let responder = originator ^ 1;
     let fins = usize::from(a.bits & bit::FIN != 0) + usize::from(b.bits & bit::FIN != 0);
@@ -51,7 +51,7 @@ fn silence(hot: &Hot, state: Snapshot, timers: &Timers) -> (Ending, Tick, usize)
         let first = state.first_fin();
         // With the other end unseen, a FIN that was not retransmitted counts
         // as acked; whether it was, only the cold half knows.
-        let acked = hot.half[first & 1].is(bit::FIN_ACKED);
+        let acked = half[first & 1].is(bit::FIN_ACKED);
         let believed = state.is(fact::ONE_SIDED) || acked;
         return if believed {
             (Ending::HalfClosedAbandoned, timers.half_closed, first)
@@ -60,7 +60,7 @@ fn silence(hot: &Hot, state: Snapshot, timers: &Timers) -> (Ending, Tick, usize)
         };
     }
     if !state.is(fact::ESTABLISHED) {
-        return if hot.half[responder & 1].is(bit::SYN) {
+        return if half[responder & 1].is(bit::SYN) {
             (Ending::HandshakeUnacked, timers.syn_received, originator)
         } else {
             (Ending::Unanswered, timers.syn_sent, responder)
@@ -81,19 +81,19 @@ fn silence(hot: &Hot, state: Snapshot, timers: &Timers) -> (Ending, Tick, usize)
 /// says that something is.
 #[inline(always)]
 pub fn deadline(hot: &Hot, pending: impl FnOnce() -> Pending, timers: &Timers) -> Tick {
-    deadline_in(hot, Snapshot(hot.word), pending, timers)
+    deadline_in(&hot.half, Snapshot(hot.word), pending, timers)
 }
 
-/// [`deadline`] in a given state. Under the lock the hot line's word is the
-/// lock itself: not the state, and not to be written.
+/// [`deadline`] in a given state: under the lock, what the hot line's word says
+/// is the lock itself.
 #[inline(always)]
 fn deadline_in(
-    hot: &Hot,
+    half: &[Half; 2],
     state: Snapshot,
     pending: impl FnOnce() -> Pending,
     timers: &Timers,
 ) -> Tick {
-    let base = base(hot, state);
+    let base = base(half, state);
     if state.is_time_wait() {
         return base.wrapping_add(timers.time_wait);
     }
@@ -106,7 +106,7 @@ fn deadline_in(
             return pending.at.wrapping_add(timers.reset_confirm);
         }
     }
-    base.wrapping_add(silence(hot, state, timers).1)
+    base.wrapping_add(silence(half, state, timers).1)
 }
 
 /// The slot has something that ran out at `now`.
@@ -127,7 +127,7 @@ pub fn due(hot: &Hot, pending: impl FnOnce() -> Pending, now: Tick, timers: &Tim
 #[inline(always)]
 pub fn expire(flow: &mut Flow<'_>, now: u64, timers: &Timers) -> (Effects, bool) {
     let kept = flow.cold.pending;
-    let at = deadline_in(flow.hot, flow.state, || kept, timers);
+    let at = deadline_in(flow.half, flow.state, || kept, timers);
     let late = tick(now).wrapping_sub(at).cast_signed();
     if late < 0 {
         return (Effects::NONE, false);
@@ -151,7 +151,7 @@ pub fn expire(flow: &mut Flow<'_>, now: u64, timers: &Timers) -> (Effects, bool)
 /// Ends a live connection for the reason that its silence gives.
 #[inline(always)]
 fn end_by_silence(flow: &mut Flow<'_>, then: u64, timers: &Timers) -> Effects {
-    let (mut ending, _, side) = silence(flow.hot, flow.state, timers);
+    let (mut ending, _, side) = silence(flow.half, flow.state, timers);
     let retransmitted = flow.cold_half(side).retransmits > 0;
     if matches!(ending, Ending::HalfClosedAbandoned)
         && flow.state.is(fact::ONE_SIDED)
@@ -174,7 +174,7 @@ fn end_by_silence(flow: &mut Flow<'_>, then: u64, timers: &Timers) -> Effects {
         }
         // Probes and retransmissions both go unanswered; only the latter time
         // out without a word.
-        Ending::HalfOpenSilent if !flow.hot.half[(side ^ 1) & 1].is(bit::PROBED) => {
+        Ending::HalfOpenSilent if !flow.half[(side ^ 1) & 1].is(bit::PROBED) => {
             (Some(Cause::RetransmitTimeout), Evidence::WireWeak)
         }
         _ => (None, Evidence::None),
@@ -188,7 +188,7 @@ fn end_by_silence(flow: &mut Flow<'_>, then: u64, timers: &Timers) -> Effects {
 #[inline(always)]
 fn fin_repeated(flow: &Flow<'_>) -> bool {
     const ASKED: u16 = bit::FIN | bit::UNANSWERED;
-    let [a, b] = &flow.hot.half;
+    let [a, b] = &*flow.half;
     a.bits & (ASKED | bit::FIN_ACKED) == ASKED || b.bits & (ASKED | bit::FIN_ACKED) == ASKED
 }
 
@@ -199,7 +199,7 @@ fn fin_repeated(flow: &Flow<'_>) -> bool {
 fn overflowed(flow: &mut Flow<'_>) -> bool {
     let originator = flow.state.originator();
     let responder = originator ^ 1;
-    flow.hot.half[originator & 1].is(bit::PURE_ACK)
+    flow.half[originator & 1].is(bit::PURE_ACK)
         && only_syn_acks(flow, responder)
         && flow.cold_half(responder).retransmits > 1
 }

@@ -13,7 +13,7 @@ use termination_common::{
     exchange::Record,
     policy::Settings,
     segment::Segment,
-    slot::{Cold, Hot},
+    slot::{Cold, Half, Hot},
     state::{LOCK_TRIES, Snapshot},
     table::{Head, LineRef, Memory, Place, SlotRef},
 };
@@ -111,10 +111,11 @@ impl SlotRef for Slot {
     }
 
     #[inline(always)]
-    fn with<R>(&self, f: impl FnOnce(&mut Hot, &mut Cold) -> R) -> R {
+    fn with<R>(&self, f: impl FnOnce(&mut [Half; 2], &mut Cold) -> R) -> R {
         // SAFETY: map values live as long as the program runs, and the caller
-        // holds the slot's lock, so nobody else has a reference.
-        unsafe { f(&mut *self.hot, &mut *self.cold) }
+        // holds the slot's lock, so nobody else has a reference to these. The
+        // word before the halves is not among them.
+        unsafe { f(&mut (*self.hot).half, &mut *self.cold) }
     }
 }
 

@@ -206,7 +206,7 @@ impl Offline {
         let Slot { hot, cold } = &mut self.places[index as usize].slot;
         let mut flow = Flow {
             state: Snapshot(hot.word),
-            hot,
+            half: &mut hot.half,
             cold,
         };
         let result = f(&mut flow);

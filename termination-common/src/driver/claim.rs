@@ -104,8 +104,8 @@ pub fn fill<M: Memory>(memory: &M, index: u32, fingerprint: u64, segment: &Segme
         }
     }
     let effects;
-    (state, effects) = slot.with(|hot, cold| {
-        let mut flow = Flow { state, hot, cold };
+    (state, effects) = slot.with(|half, cold| {
+        let mut flow = Flow { state, half, cold };
         let effects = engine::open(&mut flow, segment);
         (flow.state, effects)
     });
@@ -138,10 +138,10 @@ fn displace<M: Memory>(
     loss: usize,
 ) -> (Snapshot, bool) {
     let attempt = loss == Loss::AttemptDisplaced as usize;
-    let (mut state, effects, unfit) = slot.with(|hot, cold| {
-        let both = hot.half[0].bits & hot.half[1].bits & bit::SEEN != 0;
+    let (mut state, effects, unfit) = slot.with(|half, cold| {
+        let both = half[0].bits & half[1].bits & bit::SEEN != 0;
         let settled = state.is(fact::ESTABLISHED) && both;
-        let mut flow = Flow { state, hot, cold };
+        let mut flow = Flow { state, half, cold };
         if loss == 0 || state.is_live() != attempt || (attempt && settled) {
             return (state, Effects::NONE, true);
         }

@@ -94,13 +94,13 @@ pub fn visit<M: Memory>(memory: &M, index: u32, segment: &mut Segment) -> u32 {
         segment.time = memory.now();
         segment.marks &= !mark::COARSE_TIME;
     }
-    let (mut state, effects, done) = slot.with(|hot, cold| {
+    let (mut state, effects, done) = slot.with(|half, cold| {
         if taken.is_free() || cold.tuple != segment.tuple {
             return (taken, Effects::NONE, Visit::Gone as u32);
         }
         let mut flow = Flow {
             state: taken,
-            hot,
+            half,
             cold,
         };
         let effects = engine::step(&mut flow, segment, memory.settings());

@@ -33,8 +33,8 @@ pub fn act<M: Memory>(
             }
         }
         let again;
-        (state, again) = slot.with(|hot, cold| {
-            let mut flow = Flow { state, hot, cold };
+        (state, again) = slot.with(|half, cold| {
+            let mut flow = Flow { state, half, cold };
             let again = engine::reopen(&mut flow, segment);
             (flow.state, again)
         });

@@ -82,8 +82,8 @@ fn pass<M: Memory>(
     let mut status = 0;
     if state.is_live() {
         let effects;
-        (state, effects) = slot.with(|hot, cold| {
-            let mut flow = Flow { state, hot, cold };
+        (state, effects) = slot.with(|half, cold| {
+            let mut flow = Flow { state, half, cold };
             let effects = if stopping {
                 timer::drop_observed(&mut flow, now, false)
             } else {
@@ -140,8 +140,8 @@ fn release<M: Memory>(
         }
     }
     let sequel = if !stopping {
-        let (effects, over) = slot.with(|hot, cold| {
-            let mut flow = Flow { state, hot, cold };
+        let (effects, over) = slot.with(|half, cold| {
+            let mut flow = Flow { state, half, cold };
             timer::expire(&mut flow, now, timers)
         });
         if !over {

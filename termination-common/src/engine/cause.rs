@@ -16,7 +16,7 @@ use super::{Flow, reset::only_syn_acks};
 pub fn of_reset(flow: &mut Flow<'_>, segment: &Segment, ending: Ending) -> Option<Cause> {
     let x = segment.side();
     let y = x ^ 1;
-    let (mine, other) = (flow.hot.half[x & 1], flow.hot.half[y & 1]);
+    let (mine, other) = (flow.half[x & 1], flow.half[y & 1]);
     if segment.has(mark::MPTCP) {
         return Some(Cause::Mptcp);
     }

@@ -240,7 +240,7 @@ pub fn syn_ack(flow: &mut Flow<'_>, segment: &Segment) -> Effects {
 /// more) when both directions were seen as well.
 #[inline(always)]
 pub fn settle(flow: &mut Flow<'_>, newly_seen: bool) -> Effects {
-    let both = flow.hot.half[0].bits & flow.hot.half[1].bits;
+    let both = flow.half[0].bits & flow.half[1].bits;
     let mut effects = Effects::NONE;
     let mut news = newly_seen;
     if !flow.state.is(fact::ESTABLISHED) && both & bit::SYN_ACKED != 0 {

@@ -21,7 +21,7 @@ use crate::{
     history::{self, Letter},
     policy::Settings,
     segment::{Flags, Segment, mark},
-    slot::{Cold, ColdHalf, Half, Hot, Pending, bit},
+    slot::{Cold, ColdHalf, Half, Pending, bit},
     state::{Snapshot, fact},
     taxonomy::{By, Cause, Ending, Evidence, Holder, Outcome, Phase, Sequel, Verdict},
     time::{Span, Tick},
@@ -32,8 +32,9 @@ use crate::{
 pub struct Flow<'a> {
     /// Working copy of the state word; the driver stores it at release.
     pub state: Snapshot,
-    /// The hot line (its `word` is the driver's).
-    pub hot: &'a mut Hot,
+    /// The two halves of the hot line. Its word is the lock: other programs
+    /// exchange it meanwhile, so that no reference may cover it.
+    pub half: &'a mut [Half; 2],
     /// The rest.
     pub cold: &'a mut Cold,
 }
@@ -123,7 +124,7 @@ impl Flow<'_> {
     /// One direction's hot half.
     #[inline(always)]
     pub fn half(&mut self, side: Side) -> &mut Half {
-        &mut self.hot.half[side & 1]
+        &mut self.half[side & 1]
     }
 
     /// One direction's cold half.
@@ -151,8 +152,8 @@ impl Flow<'_> {
     /// Where the connection stands: [`Phase`], before the deciding fact.
     #[inline(always)]
     pub fn phase(&self) -> Phase {
-        let bits = self.hot.half[0].bits | self.hot.half[1].bits;
-        let both = self.hot.half[0].bits & self.hot.half[1].bits;
+        let bits = self.half[0].bits | self.half[1].bits;
+        let both = self.half[0].bits & self.half[1].bits;
         if both & bit::FIN != 0 {
             Phase::Closing
         } else if bits & bit::FIN != 0 {
@@ -160,7 +161,7 @@ impl Flow<'_> {
         } else if self.state.is(fact::MIDSTREAM) {
             Phase::Midstream
         } else if !self.state.is(fact::ESTABLISHED) {
-            if self.hot.half[(self.state.originator() ^ 1) & 1].is(bit::SYN) {
+            if self.half[(self.state.originator() ^ 1) & 1].is(bit::SYN) {
                 Phase::SynReceived
             } else {
                 Phase::SynSent
@@ -189,11 +190,11 @@ impl Flow<'_> {
                 detail: 0,
             };
         }
-        self.hot.half[0].last = now;
-        self.hot.half[1].last = now;
+        self.half[0].last = now;
+        self.half[1].last = now;
         if time_wait {
-            self.hot.half[0].window = 0;
-            self.hot.half[1].window = 0;
+            self.half[0].window = 0;
+            self.half[1].window = 0;
         }
         self.cold.outcome = outcome;
         self.cold.turned_at = time;
@@ -204,7 +205,7 @@ impl Flow<'_> {
     /// When the last plausible segment of either side passed.
     #[inline(always)]
     pub fn last(&self) -> Tick {
-        let [a, b] = &self.hot.half;
+        let [a, b] = &*self.half;
         if !b.is(bit::SEEN) {
             a.last
         } else if !a.is(bit::SEEN) {
@@ -309,7 +310,7 @@ fn guess_roles(flow: &mut Flow<'_>, segment: &Segment) {
 /// assignment becomes a call of `memset`, which BPF lacks.
 #[inline(always)]
 fn reset_slot(flow: &mut Flow<'_>, segment: &Segment) {
-    let halves = (&raw mut flow.hot.half).cast::<u32>();
+    let halves = (&raw mut *flow.half).cast::<u32>();
     let mut index = 0;
     while index < size_of::<[Half; 2]>() / 4 {
         // SAFETY: `halves` points at `[Half; 2]`, 4-byte aligned plain data of

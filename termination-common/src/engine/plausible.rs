@@ -38,7 +38,7 @@ mod fault {
 pub(super) fn faults(flow: &mut Flow<'_>, segment: &Segment) -> u32 {
     let x = segment.side();
     let y = x ^ 1;
-    let (mine, other) = (flow.hot.half[x & 1], flow.hot.half[y & 1]);
+    let (mine, other) = (flow.half[x & 1], flow.half[y & 1]);
     let mut faults = 0;
     if other.is(bit::ACK) {
         let window = window_max(&other);
@@ -133,7 +133,7 @@ fn acked_unseen(flow: &mut Flow<'_>, segment: &Segment) -> bool {
     let Some(gap) = flow.pending_of(kind::GAP, x) else {
         return false;
     };
-    let window = window_max(&flow.hot.half[y & 1]);
+    let window = window_max(&flow.half[y & 1]);
     let fits = gap.detail & pending::GAP_BY_ACK != 0
         && !after(segment.end(), gap.value.wrapping_add(window))
         && !before(segment.seq, gap.value.wrapping_sub(window));

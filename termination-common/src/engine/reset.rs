@@ -126,7 +126,7 @@ fn clears_half_open(flow: &mut Flow<'_>, segment: &Segment, y: Side) -> bool {
 pub fn grade(flow: &mut Flow<'_>, segment: &Segment) -> Verdict {
     let x = segment.side();
     let y = x ^ 1;
-    let (mine, other) = (flow.hot.half[x & 1], flow.hot.half[y & 1]);
+    let (mine, other) = (flow.half[x & 1], flow.half[y & 1]);
     let (seq, isn) = (segment.seq, flow.cold_half(y).isn);
     if let Some(kept) = flow.pending_of(kind::SYN, y)
         && segment.flags.ack()
@@ -201,7 +201,7 @@ fn classify(
 ) -> u32 {
     let x = segment.side();
     let y = x ^ 1;
-    let (mine, other) = (flow.hot.half[x & 1], flow.hot.half[y & 1]);
+    let (mine, other) = (flow.half[x & 1], flow.half[y & 1]);
     let originator = flow.state.originator() == x;
     let established = flow.state.is(fact::ESTABLISHED);
     let reply = !segment.flags.ack();

@@ -98,7 +98,7 @@ fn advance(flow: &mut Flow<'_>, segment: &Segment, settings: &Settings) -> Effec
         infer(flow, segment);
     }
 
-    let (mine, other) = (flow.hot.half[x & 1], flow.hot.half[y & 1]);
+    let (mine, other) = (flow.half[x & 1], flow.half[y & 1]);
     let end = segment.end();
     let pure = segment.payload == 0 && !flags.fin();
     let repeats = pure
@@ -415,7 +415,7 @@ fn fill(flow: &mut Flow<'_>, segment: &Segment) {
 /// Both FINs acked: the connection has closed.
 #[inline(always)]
 fn close(flow: &mut Flow<'_>, segment: &Segment) -> Effects {
-    let both = flow.hot.half[0].bits & flow.hot.half[1].bits;
+    let both = flow.half[0].bits & flow.half[1].bits;
     if both & (bit::FIN | bit::FIN_ACKED) != bit::FIN | bit::FIN_ACKED {
         return Effects::NONE;
     }

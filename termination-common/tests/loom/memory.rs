@@ -23,24 +23,6 @@ use super::{
 /// An entry that belongs to a connection outside of the model.
 const FOREIGN: u64 = !entry::CLASS | entry::USED;
 
-/// The word in the cell stands for the real one, which is locked whenever the
-/// cell is open: reading it is nonsense, writing it would break the lock.
-pub(crate) const POISONED: Hot = Hot {
-    word: u64::MAX,
-    half: [HALF; 2],
-};
-const HALF: Half = Half {
-    sent: 0,
-    acked: 0,
-    last: 0,
-    segments: 0,
-    home: 0,
-    window: 0,
-    window_max: 0,
-    wraps: 0,
-    bits: 0,
-};
-
 #[derive(Clone, Copy)]
 pub(crate) struct Line<'a> {
     entries: &'a [AtomicU64],
@@ -96,13 +78,11 @@ impl SlotRef for Handle<'_> {
         self.cell.word.swap(new.0, Ordering::Release);
     }
 
-    fn with<R>(&self, f: impl FnOnce(&mut Hot, &mut Cold) -> R) -> R {
+    fn with<R>(&self, f: impl FnOnce(&mut [Half; 2], &mut Cold) -> R) -> R {
         self.cell.contents.with_mut(|contents| {
             // SAFETY: loom checks that nobody else is here.
-            let (hot, cold) = unsafe { &mut *contents };
-            let result = f(hot, cold);
-            assert_eq!(hot.word, POISONED.word, "the lock's word was written");
-            result
+            let (half, cold) = unsafe { &mut *contents };
+            f(half, cold)
         })
     }
 }
@@ -177,8 +157,9 @@ impl Memory for Model {
         }
         room.store(left - 1, StdOrdering::Relaxed);
         let slot = self.slot(head.slot).expect("a slot of the model");
-        let (mut hot, cold) = slot.with(|hot, cold| (*hot, *cold));
-        hot.word = head.state.released().0;
+        let (half, cold) = slot.with(|half, cold| (*half, *cold));
+        let word = head.state.released().0;
+        let hot = Hot { word, half };
         self.tally.lock().unwrap().records.push(Record {
             event: head.event,
             side: head.side,

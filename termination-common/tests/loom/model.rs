@@ -22,13 +22,11 @@ use termination_common::{
     exchange::{Operation, Record},
     policy::{Settings, Timers},
     segment::Segment,
-    slot::{Cold, Hot, Slot, SlotId},
+    slot::{Cold, Half, Hot, Slot, SlotId},
     state::Snapshot,
     table::{LINE, Memory, Place, entry},
     tuple::Tuple,
 };
-
-use super::memory::POISONED;
 
 /// Preemptions that loom tries, unless `LOOM_MAX_PREEMPTIONS` says otherwise.
 const PREEMPTIONS: usize = 2;
@@ -89,7 +87,7 @@ pub(crate) struct Tally {
 
 pub(crate) struct Cell {
     pub(crate) word: AtomicU64,
-    pub(crate) contents: UnsafeCell<(Hot, Cold)>,
+    pub(crate) contents: UnsafeCell<([Half; 2], Cold)>,
 }
 
 impl Model {
@@ -104,7 +102,7 @@ impl Model {
             slots: (0..lines * places)
                 .map(|_| Cell {
                     word: AtomicU64::new(0),
-                    contents: UnsafeCell::new((POISONED, Cold::default())),
+                    contents: UnsafeCell::default(),
                 })
                 .collect(),
             locks: (0..lines).map(|_| AtomicU64::new(0)).collect(),
@@ -168,9 +166,12 @@ impl Model {
         assert!(!state.is_locked());
         self.slots[index].contents.with(|contents| {
             // SAFETY: loom checks that nobody writes meanwhile.
-            let (mut hot, cold) = unsafe { *contents };
-            hot.word = state.0;
-            Slot { hot, cold }
+            let (half, cold) = unsafe { *contents };
+            let word = state.0;
+            Slot {
+                hot: Hot { word, half },
+                cold,
+            }
         })
     }
 

@@ -11,7 +11,7 @@ use termination_common::{
     exchange::{Operation, Record},
     policy::{Settings, Timers},
     segment::{Segment, mark},
-    slot::{Cold, Hot, Slot, SlotId},
+    slot::{Cold, Half, Hot, Slot, SlotId},
     state::Snapshot,
     table::{Head, LINE, LOCKS, LineRef, Memory, SlotRef},
     time::tick,
@@ -24,7 +24,7 @@ use super::{Hook, Sight, placeless, placeless_record};
 const LINES: u32 = 8;
 
 /// A slot: its word, and what the lock in it guards.
-type Words = (Cell<u64>, RefCell<(Hot, Cold)>);
+type Words = (Cell<u64>, RefCell<([Half; 2], Cold)>);
 
 /// A small table, what it counted, and the records it handed out.
 pub(crate) struct Host {
@@ -85,11 +85,9 @@ impl Host {
 
     fn is_due(&self, slot: u32, now: u64, operation: Operation, timers: &Timers) -> bool {
         let state = self.state(slot);
-        let (hot, cold) = *self.slots[slot as usize].1.borrow();
-        let hot = Hot {
-            word: state.0,
-            half: hot.half,
-        };
+        let (half, cold) = *self.slots[slot as usize].1.borrow();
+        let word = state.0;
+        let hot = Hot { word, half };
         let stopping = matches!(operation, Operation::Shutdown) && !state.is_free();
         stopping || timer::due(&hot, || cold.pending, tick(now), timers)
     }
@@ -120,14 +118,10 @@ impl Host {
     }
 
     fn copy(&self, slot: u32) -> Slot {
-        let (hot, cold) = *self.slots[slot as usize].1.borrow();
-        Slot {
-            hot: Hot {
-                word: self.state(slot).0,
-                half: hot.half,
-            },
-            cold,
-        }
+        let (half, cold) = *self.slots[slot as usize].1.borrow();
+        let word = self.state(slot).0;
+        let hot = Hot { word, half };
+        Slot { hot, cold }
     }
 
     /// Takes the records since the last call, without their places.
@@ -195,13 +189,10 @@ impl SlotRef for Place<'_> {
         self.0.0.set(new.0);
     }
 
-    fn with<R>(&self, f: impl FnOnce(&mut Hot, &mut Cold) -> R) -> R {
+    fn with<R>(&self, f: impl FnOnce(&mut [Half; 2], &mut Cold) -> R) -> R {
         assert!(self.load().is_locked(), "the lock guards the contents");
-        let (hot, cold) = &mut *self.0.1.borrow_mut();
-        hot.word = self.0.0.get();
-        let result = f(hot, cold);
-        assert_eq!(hot.word, self.0.0.get(), "the word is the driver's alone");
-        result
+        let (half, cold) = &mut *self.0.1.borrow_mut();
+        f(half, cold)
     }
 }
 
