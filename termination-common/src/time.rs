@@ -43,16 +43,8 @@ impl Span {
 
     /// Rounds down to the precision.
     #[inline(always)]
-    pub const fn new(nanoseconds: u64) -> Self {
-        // At most 64 - 27 = 37 would be needed; 31 is what five bits hold.
-        let bits = 64 - nanoseconds.leading_zeros();
-        let exponent = bits.saturating_sub(Self::MANTISSA);
-        if exponent > 31 {
-            return Self(u32::MAX);
-        }
-        let mantissa = (nanoseconds >> exponent) as u32;
-        let span = exponent << Self::MANTISSA | mantissa;
-        Self(if span == 0 { 1 } else { span })
+    pub fn new(nanoseconds: u64) -> Self {
+        Self(span_new(nanoseconds))
     }
 
     /// Nanoseconds, or `None` when never measured.
@@ -63,6 +55,21 @@ impl Span {
         let mantissa = (self.0 & ((1 << Self::MANTISSA) - 1)) as u64;
         Some(mantissa << (self.0 >> Self::MANTISSA))
     }
+}
+
+/// [`Span::new`]. With external linkage the verifier walks it once, whatever
+/// its callers have done before.
+#[cfg_attr(target_arch = "bpf", unsafe(no_mangle), inline(never))]
+const extern "C" fn span_new(nanoseconds: u64) -> u32 {
+    // At most 64 - 27 = 37 would be needed; 31 is what five bits hold.
+    let bits = 64 - nanoseconds.leading_zeros();
+    let exponent = bits.saturating_sub(Span::MANTISSA);
+    if exponent > 31 {
+        return u32::MAX;
+    }
+    let mantissa = (nanoseconds >> exponent) as u32;
+    let span = exponent << Span::MANTISSA | mantissa;
+    if span == 0 { 1 } else { span }
 }
 
 #[cfg(test)]

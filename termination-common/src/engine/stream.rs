@@ -164,19 +164,16 @@ fn advance(flow: &mut Flow<'_>, segment: &Segment, settings: &Settings) -> Effec
 
     let mut effects = Effects::NONE;
     if probe || retransmission {
+        let mut power = false;
         if retransmission {
             let count = &mut flow.cold_half(x).retransmits;
             *count = count.saturating_add(1);
-            let power = matches!(*count, 10 | 100 | 1_000 | 10_000 | 100_000);
-            if segment.payload > 0
-                && (power || !history::contains(flow.cold.history, Letter::Retransmit, x))
-            {
-                flow.note(Letter::Retransmit, x);
-            }
-        } else if segment.payload > 0
-            && !history::contains(flow.cold.history, Letter::Retransmit, x)
+            power = matches!(*count, 10 | 100 | 1_000 | 10_000 | 100_000);
+        }
+        // A probe with a byte of payload, too, is repeated payload to Zeek.
+        if segment.payload > 0
+            && (power || !history::contains(flow.cold.history, Letter::Retransmit, x))
         {
-            // A probe with a byte of payload: repeated payload to Zeek.
             flow.note(Letter::Retransmit, x);
         }
         if bits & bit::UNANSWERED != 0 && other.is(bit::SEEN) && !flow.state.is(fact::SUSPECTED) {
