@@ -12,10 +12,11 @@ use crate::{
 pub struct Record {
     /// [`crate::counters::Event`] as a number.
     pub event: u8,
-    /// Side (0, 1) whose segment it was.
+    /// Side (0, 1) whose segment it was; of a rejected RST, that RST.
     pub side: u8,
-    /// TIME_WAIT: the [`crate::taxonomy::Sequel`]. RST rejected: the
-    /// [`crate::taxonomy::Verdict`]. Reused early: see `answer`.
+    /// TIME_WAIT: the [`crate::taxonomy::Sequel`] (what came back to a SYN in
+    /// it: [`crate::facts::answer`] of the copy). RST rejected: the
+    /// [`crate::taxonomy::Verdict`].
     pub detail: u8,
     /// 1 if the record may have been handed over before.
     pub repeated: u8,

@@ -4,10 +4,11 @@
 //! and the dialects. Nothing here changes a slot.
 
 use crate::{
+    engine::pending::{self, kind},
     serial,
     slot::{Half, Hot, Slot, bit},
     state::{Life, Snapshot, fact},
-    taxonomy::{Ending, Holder, Outcome, vocabulary},
+    taxonomy::{Answer, Ending, Holder, Outcome, vocabulary},
     time::{Span, TICK_SHIFT, Tick, untick},
     tuple::Side,
 };
@@ -209,6 +210,15 @@ pub fn restarts(slot: &Slot) -> Restarts {
         all: a.max(b),
         by_fin,
     }
+}
+
+/// What came back first to the last SYN that a TIME_WAIT met; `None` if it met
+/// none.
+pub fn answer(slot: &Slot) -> Option<Answer> {
+    let (state, kept) = (slot.state(), slot.cold.pending);
+    // Once ended, only a SYN can be pending.
+    let met = state.is_ended() && state.is(fact::PENDING) && pending::kind_of(kept) == kind::SYN;
+    met.then(|| pending::answer(kept).unwrap_or(Answer::Silence))
 }
 
 /// What is known about a half-close; see [`half_close`].

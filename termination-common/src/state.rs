@@ -152,10 +152,11 @@ impl Snapshot {
         Self(kept | life << Self::LIFE_SHIFT)
     }
 
-    /// TIME_WAIT → ended: it was assassinated; the tuple still lingers.
+    /// TIME_WAIT → ended: it was assassinated; the tuple still lingers. A SYN
+    /// that it met stays known.
     #[inline(always)]
     pub const fn transition_out_of_time_wait(self) -> Self {
-        Self(self.0 & !(Self::LIFE | fact::PENDING) | 2 << Self::LIFE_SHIFT)
+        Self(self.0 & !Self::LIFE | 2 << Self::LIFE_SHIFT)
     }
 
     /// Ended → free. The generation stays, so that an id is never given twice.

@@ -260,6 +260,20 @@ vocabulary! {
     }
 }
 
+vocabulary! {
+    /// What came back first to a SYN that reached a TIME_WAIT.
+    Answer {
+        /// It was accepted at once.
+        SynAck = 1, "syn_ack";
+        /// An ACK: the holder still remembers (RFC 9293 3.10.7.4).
+        Ack = 2, "ack";
+        /// An RST: nobody is there for it.
+        Rst = 3, "rst";
+        /// Nothing, until it was sent again or the wait was over.
+        Silence = 4, "silence";
+    }
+}
+
 /// An ending with everything that is decided at that moment, in 32 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outcome {

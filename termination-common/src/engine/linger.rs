@@ -13,7 +13,7 @@ use crate::{
     segment::{Flags, Segment, mark},
     serial::{after, before},
     slot::bit,
-    taxonomy::{Holder, Outcome, Sequel},
+    taxonomy::{Answer, Holder, Outcome, Sequel},
     tuple::Side,
 };
 
@@ -96,6 +96,7 @@ fn time_wait(flow: &mut Flow<'_>, segment: &Segment, settings: &Settings) -> Eff
     let last_ts = flow.cold_half(x).edge;
     let stamped = segment.has(mark::TIMESTAMPS) && last_ts != 0;
     let outdated = stamped && before(segment.tsval, last_ts);
+    answered(flow, segment);
     if segment.flags.rst() {
         return assassinate(flow, segment, settings, outdated);
     }
@@ -112,7 +113,14 @@ fn time_wait(flow: &mut Flow<'_>, segment: &Segment, settings: &Settings) -> Eff
         let scale = segment
             .has(mark::WINDOW_SCALE)
             .then_some(segment.window_scale);
-        let detail = pending::syn(x, sequel as u8, segment.window, scale);
+        let mut detail = pending::syn(x, sequel as u8, segment.window, scale);
+        if let Some(kept) = flow.pending_of(kind::SYN, x)
+            && kept.value == segment.seq
+        {
+            // The same again: what has come back so far is the answer.
+            let answer = pending::answer(kept).unwrap_or(Answer::Silence);
+            detail = pending::answered(detail, answer);
+        }
         flow.pend(segment.seq, segment.tick(), detail);
         if !(outdated && holds(flow, y)) {
             return stray;
@@ -124,6 +132,26 @@ fn time_wait(flow: &mut Flow<'_>, segment: &Segment, settings: &Settings) -> Eff
         return stray.and(restart(flow, segment, fin));
     }
     stray
+}
+
+/// What the other end says to a SYN that waits for its acceptance.
+#[inline(always)]
+fn answered(flow: &mut Flow<'_>, segment: &Segment) {
+    let Some(kept) = flow.pending_of(kind::SYN, segment.side() ^ 1) else {
+        return;
+    };
+    let answer = if segment.flags.rst() {
+        Answer::Rst
+    } else if !segment.flags.ack() {
+        return;
+    } else if !segment.flags.syn() {
+        Answer::Ack
+    } else if segment.ack == kept.value.wrapping_add(1) {
+        Answer::SynAck
+    } else {
+        return;
+    };
+    flow.cold.pending.detail = pending::answered(kept.detail, answer);
 }
 
 /// The wait starts anew, at most counted to 65535.

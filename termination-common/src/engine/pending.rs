@@ -14,7 +14,7 @@
 use crate::{
     slot::Pending,
     state::fact,
-    taxonomy::{Sequel, Verdict},
+    taxonomy::{Answer, Sequel, Verdict},
     time::Tick,
     tuple::Side,
 };
@@ -49,6 +49,8 @@ pub const GAP_HOLE: u32 = 1 << 6;
 const HOLE_SHIFT: u32 = 16;
 /// RST and SYN: four bits, the verdict or the sequel.
 const JUDGEMENT_SHIFT: u32 = 8;
+/// SYN in TIME_WAIT: three bits, the [`Answer`] that came first.
+const ANSWER_SHIFT: u32 = 3;
 /// SYN: window scale (4 bits), valid with `SCALED`.
 const SCALE_SHIFT: u32 = 12;
 const SCALED: u32 = 1 << 7;
@@ -77,6 +79,22 @@ pub const fn verdict(pending: Pending) -> u8 {
 #[inline(always)]
 pub const fn sequel(pending: Pending) -> Option<Sequel> {
     Sequel::from_number((pending.detail >> JUDGEMENT_SHIFT & 0xf) as u8)
+}
+
+/// What came back first to a pending SYN; `None` if nothing did yet.
+#[inline(always)]
+pub const fn answer(pending: Pending) -> Option<Answer> {
+    Answer::from_number((pending.detail >> ANSWER_SHIFT & 0b111) as u8)
+}
+
+/// The detail of a SYN with what came back to it, unless something did before.
+#[inline(always)]
+pub const fn answered(detail: u32, answer: Answer) -> u32 {
+    if detail >> ANSWER_SHIFT & 0b111 == 0 {
+        detail | (answer as u32) << ANSWER_SHIFT
+    } else {
+        detail
+    }
 }
 
 /// Window field and scale of a pending SYN.

@@ -6,7 +6,7 @@ use termination_common::{
     facts,
     slot::Slot,
     state::fact,
-    taxonomy::{self, By, Cause, Evidence, Holder, Phase, Sequel, Verdict},
+    taxonomy::{self, Answer, By, Cause, Evidence, Holder, Phase, Sequel, Verdict},
 };
 
 use super::{
@@ -105,6 +105,9 @@ pub struct Folded {
     pub restarts: u64,
     /// When it was over.
     pub left_at: Timestamp,
+    /// What came back first to the last SYN that it met; null if it met none.
+    #[serde(with = "names::word_or_null", default)]
+    pub answer: Option<Answer>,
 }
 
 /// The accounts of a close.
@@ -251,6 +254,7 @@ impl Ending {
                 sequel: end.sequel,
                 restarts: end.restarts,
                 left_at: end.left_at,
+                answer: end.answer,
             });
         }
     }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
 use termination_common::{
     counters, facts,
-    taxonomy::{By, Cause, Ending, Evidence, Holder, Phase, Sequel, Verdict},
+    taxonomy::{Answer, By, Cause, Ending, Evidence, Holder, Phase, Sequel, Verdict},
 };
 
 /// A vocabulary of `termination-common`.
@@ -39,6 +39,7 @@ named! {
     Evidence, "kind of evidence";
     Holder, "holder of TIME_WAIT";
     Sequel, "sequel of TIME_WAIT";
+    Answer, "answer to a SYN in TIME_WAIT";
     counters::Event, "event";
     facts::EndState, "state of an end";
 }

@@ -101,6 +101,7 @@ fn the_end_of_a_time_wait_carries_the_same_id_and_folds_into_its_ending() {
         json!({
             "holder": "originator", "entered_at": "2026-01-02T12:34:10.011220736Z",
             "sequel": "expired", "restarts": 2, "left_at": "2026-01-02T12:35:10.011220736Z",
+            "answer": null,
         })
     );
 }

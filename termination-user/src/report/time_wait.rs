@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use termination_common::{
     exchange::Record,
     facts,
-    taxonomy::{Holder, Outcome, Sequel},
+    taxonomy::{Answer, Holder, Outcome, Sequel},
 };
 
 use super::{
@@ -39,6 +39,10 @@ pub struct TimeWait {
     pub originator: Address,
     /// The other end.
     pub responder: Address,
+    /// What came back first to the last SYN that it met; null if it met none.
+    /// Of `reused_early`: how the holder took what no rule allows.
+    #[serde(with = "names::word_or_null", default)]
+    pub answer: Option<Answer>,
     /// The same was reported before.
     pub repeated: bool,
 }
@@ -67,6 +71,7 @@ impl TimeWait {
             holder: Holder::from_number(Outcome::packed_holder(slot.cold.outcome))?,
             originator,
             responder,
+            answer: facts::answer(slot),
             repeated: record.repeated != 0,
         })
     }

@@ -7,8 +7,9 @@
 //! the first FIN to its ack and to the other FIN), `seen=`, `history=`,
 //! `duration=` (milliseconds) those that the expectation names. Pairs are
 //! originator/responder. The end of a TIME_WAIT is
-//! `time_wait SEQUEL [restarts=ALL/BY_FIN]`, an event its name. Events that are
-//! commonplace count only where the scenario names them. A connection that
+//! `time_wait SEQUEL [restarts=ALL/BY_FIN]`, with `answer=` where it met a SYN;
+//! an event is its name. Events that are commonplace count only where the
+//! scenario names them. A connection that
 //! lives on is `live STATE`.
 
 use termination_common::{
@@ -79,7 +80,9 @@ struct Line {
 }
 
 /// Where there is one, an expectation must name it.
-const MUST: [&str; 6] = ["by", "phase", "verdict", "cause", "evidence", "holder"];
+const MUST: [&str; 7] = [
+    "by", "phase", "verdict", "cause", "evidence", "holder", "answer",
+];
 
 impl Line {
     fn fits(&self, expected: &str) -> bool {
@@ -127,12 +130,13 @@ fn line(record: &Record) -> Line {
             let by_fin = restarts
                 .by_fin
                 .map_or("-".into(), |count| count.to_string());
-            Line {
-                parts: vec![
-                    ("time_wait", sequel.name().into()),
-                    ("restarts", format!("{}/{by_fin}", restarts.all)),
-                ],
-            }
+            let mut parts = vec![
+                ("time_wait", sequel.name().into()),
+                ("restarts", format!("{}/{by_fin}", restarts.all)),
+            ];
+            let answer = facts::answer(&record.copy);
+            parts.extend(answer.map(|answer| ("answer", answer.name().into())));
+            Line { parts }
         }
         Some(event) => Line {
             parts: vec![("event", event.name().into())],

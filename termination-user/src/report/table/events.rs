@@ -7,7 +7,7 @@ use super::{
 use crate::report::{Address, Ending, Event, Report, TimeWait, Timestamp};
 use termination_common::{
     counters,
-    taxonomy::{self, Sequel, Verdict},
+    taxonomy::{self, Answer, Sequel, Verdict},
 };
 
 /// `12:34:56` and a space.
@@ -100,7 +100,13 @@ impl Events {
                 Sequel::ReusedEarly | Sequel::Assassinated | Sequel::Offered => Paint::Odd,
                 _ => Paint::Quiet,
             }),
-            rest: format!("{:9}{}", "", holder_letter(time_wait.holder)),
+            // In the columns that only an ending fills.
+            rest: format!(
+                "{:9}{}{:>12}",
+                "",
+                holder_letter(time_wait.holder),
+                time_wait.answer.map_or("", Answer::name)
+            ),
         })
     }
 

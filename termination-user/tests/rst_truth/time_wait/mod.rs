@@ -53,7 +53,7 @@ impl Answer {
 enum Timer {
     Restarts,
     GoesOn,
-    /// It is over; so is called what it ended by.
+    /// It is over; so is called what it ended by, and what came back to a SYN.
     Gone(&'static str),
 }
 
@@ -177,7 +177,7 @@ fn judge(
         before,
     } = case;
     let timer = match row.timer {
-        Timer::Gone("assassinated") if rfc1337 => Timer::GoesOn,
+        segments::KILLED if rfc1337 => Timer::GoesOn,
         timer => timer,
     };
     let tuple = peer.tuple();
@@ -185,7 +185,10 @@ fn judge(
     let sequels: Vec<_> = of(events, tuple)
         .into_iter()
         .filter(|report| report["type"] == "time_wait")
-        .map(|report| report["sequel"].as_str().unwrap())
+        .map(|report| {
+            let words = ["sequel", "answer"].map(|name| report[name].as_str().unwrap_or("-"));
+            words.join(" ")
+        })
         .collect();
     let seconds = listed
         .first()

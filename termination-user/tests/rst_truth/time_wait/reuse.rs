@@ -34,6 +34,7 @@ fn the_holder_opens_anew() {
         });
         let over = observer.reports("time_wait", tuple, 1);
         assert_eq!(over[0]["sequel"], "reused_by_holder", "{over:#?}");
+        assert_eq!(over[0]["answer"], "syn_ack", "{over:#?}");
         drop(socket);
     }
 }

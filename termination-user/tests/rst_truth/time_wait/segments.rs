@@ -47,9 +47,9 @@ const fn row(
 
 const RESTARTS: Timer = Timer::Restarts;
 const GOES_ON: Timer = Timer::GoesOn;
-const KILLED: Timer = Timer::Gone("assassinated");
-const BY_TIMESTAMP: Timer = Timer::Gone("reused_by_timestamp");
-const BY_SEQUENCE: Timer = Timer::Gone("reused_by_sequence");
+pub(super) const KILLED: Timer = Timer::Gone("assassinated -");
+const BY_TIMESTAMP: Timer = Timer::Gone("reused_by_timestamp syn_ack");
+const BY_SEQUENCE: Timer = Timer::Gone("reused_by_sequence syn_ack");
 
 pub(super) const ROWS: &[Row] = &[
     row("old data", BOTH, Answer::Ack, RESTARTS, |p| {

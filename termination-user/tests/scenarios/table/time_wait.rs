@@ -117,13 +117,13 @@ pub(super) const TABLE: &[Scenario] = &[
         "no_restart_by_old_syn",
         "a plain old SYN, answered by an ACK",
         "R S -9 ws=7\nO A 2 2",
-        "0/0"
+        "0/0 answer=ack"
     ),
     waiting!(
         "no_restart_by_refused_syn",
         "no listener: an ACK",
         "R S 5000 ws=7\nO A 2 2",
-        "0/0"
+        "0/0 answer=ack"
     ),
     waiting!(
         "no_restart_by_reset_near",
@@ -209,28 +209,56 @@ pub(super) const TABLE: &[Scenario] = &[
         "reused_by_sequence",
         "a SYN beyond, without timestamps (9)",
         "O S 5000 ws=7\nR SA 70000 5001 ws=7\nO A 5001 70001",
-        "time_wait reused_by_sequence restarts=0/0",
+        "time_wait reused_by_sequence restarts=0/0 answer=syn_ack",
         "live established segments=2/1"
     ),
     plain!(
         "reused_early",
         "an old ISN is accepted all the same (9)",
         "O S -5000 ws=7\nR SA 70000 -4999 ws=7\nO A -4999 70001",
-        "time_wait reused_early",
+        "time_wait reused_early answer=syn_ack",
         "live established"
+    ),
+    plain!(
+        "reused_early_after_an_ack",
+        "first the holder says that it remembers",
+        "O S -5000 ws=7\nR A 2 2\nO S -5000 ws=7\nR SA 70000 -4999 ws=7",
+        "time_wait reused_early answer=ack",
+        "live syn_received"
+    ),
+    plain!(
+        "reused_early_after_a_reset",
+        "first nobody is there for it",
+        "O S -5000 ws=7\nR RA =0 -4999 win=0\nO S -5000 ws=7\nR SA 70000 -4999 ws=7",
+        "time_wait reused_early answer=rst",
+        "live syn_received"
+    ),
+    plain!(
+        "reused_early_after_silence",
+        "the SYN has to be sent again before anything comes back",
+        "O S -5000 ws=7\nwait 1s\nO S -5000 ws=7\nR SA 70000 -4999 ws=7",
+        "time_wait reused_early answer=silence",
+        "live syn_received"
+    ),
+    plain!(
+        "another_syn_has_an_answer_of_its_own",
+        "what came back to the first does not count for the second",
+        "O S -5000 ws=7\nR A 2 2\nO S -3000 ws=7\nR SA 70000 -2999 ws=7",
+        "time_wait reused_early answer=syn_ack",
+        "live syn_received"
     ),
     plain!(
         "assassinated_by_its_successor",
         "an old SYN draws an ACK, the ACK an RST, and that is exact (RFC 1337 2)",
         "O S -5000 ws=7\nR A 2 2\nO R 2 win=0\nO S -5000 ws=7\nR SA 70000 -4999 ws=7",
-        "time_wait assassinated|offered restarts=0/0",
+        "time_wait assassinated|offered restarts=0/0 answer=ack",
         "live syn_received segments=1/1"
     ),
     plain!(
         "syn_unanswered",
         "until a SYN-ACK the wait goes on",
         "O S 5000 ws=7\nwait 51s\nO A 2 2",
-        "time_wait expired restarts=0/0",
+        "time_wait expired restarts=0/0 answer=silence",
         "live established seen=midstream"
     ),
     scenario(
@@ -247,7 +275,7 @@ pub(super) const TABLE: &[Scenario] = &[
          O RA -69999 70001",
         &[
             "graceful by=originator phase=closing holder=originator",
-            "time_wait reused_by_holder restarts=0/0",
+            "time_wait reused_by_holder restarts=0/0 answer=syn_ack",
             "reset by=originator phase=established_no_data verdict=exact cause=active_abort \
              evidence=wire_strong",
         ],
@@ -256,35 +284,35 @@ pub(super) const TABLE: &[Scenario] = &[
         "reused_by_timestamp",
         "a newer timestamp, whatever the ISN (9, RFC 6191)",
         "O S -5000 ws=7 ts=101/0\nR SA 70000 -4999 ws=7 ts=300/101\nO A -4999 70001 ts=101/300",
-        "time_wait reused_by_timestamp restarts=0/0",
+        "time_wait reused_by_timestamp restarts=0/0 answer=syn_ack",
         "live established"
     ),
     stamped!(
         "reused_by_sequence_at_equal_stamp",
         "an equal timestamp decides nothing, the ISN does",
         "O S 5000 ws=7 ts=100/0\nR SA 70000 5001 ws=7 ts=300/100",
-        "time_wait reused_by_sequence",
+        "time_wait reused_by_sequence answer=syn_ack",
         "live syn_received"
     ),
     stamped!(
         "reused_early_at_equal_stamp",
         "and here it is old",
         "O S -5000 ws=7 ts=100/0\nR SA 70000 -4999 ws=7 ts=300/100",
-        "time_wait reused_early",
+        "time_wait reused_early answer=syn_ack",
         "live syn_received"
     ),
     stamped!(
         "reused_early_by_older_stamp",
         "an older timestamp is refused whatever the ISN, and restarts the wait",
         "O S 5000 ws=7 ts=99/0\nR A 2 2 ts=300/100\nO S 5000 ws=7 ts=99/0\nR SA 70000 5001 ws=7 ts=300/99",
-        "time_wait reused_early restarts=2/0",
+        "time_wait reused_early restarts=2/0 answer=ack",
         "live syn_received segments=1/1"
     ),
     stamped!(
         "reused_by_sequence_without_stamps",
         "the new SYN has none",
         "O S 5000 ws=7\nR SA 70000 5001 ws=7",
-        "time_wait reused_by_sequence",
+        "time_wait reused_by_sequence answer=syn_ack",
         "live syn_received"
     ),
     stamped!(
@@ -304,9 +332,9 @@ pub(super) const TABLE: &[Scenario] = &[
         "each reuse is a record of its own",
         "O S 5000 ws=7\nR SA 70000 5001 ws=7\nO A 5001 70001\nR FA 70001 5001\nO FA 5001 70002
          R A 70002 5002\nO S 9000 ws=7\nR SA 90000 9001 ws=7\nO A 9001 90001\nO RA 9001 90001",
-        "time_wait reused_by_sequence",
+        "time_wait reused_by_sequence answer=syn_ack",
         "graceful by=responder phase=closing holder=responder",
-        "time_wait reused_by_sequence",
+        "time_wait reused_by_sequence answer=syn_ack",
         "reset by=originator phase=established_no_data verdict=exact cause=active_abort evidence=wire_strong"
     ),
 ];
