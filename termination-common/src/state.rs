@@ -60,8 +60,6 @@ pub mod fact {
     pub const FIRST_FIN: u64 = 1 << 13;
     /// `half_open_suspected` was said; unset when the silent end speaks.
     pub const SUSPECTED: u64 = 1 << 14;
-    /// The SYN-ACK, not the SYN, was the first segment seen.
-    pub const FLIPPED: u64 = 1 << 15;
     /// All facts; what a new generation starts without.
     pub const ALL: u64 = 0xfff0;
 }

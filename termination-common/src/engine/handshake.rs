@@ -89,7 +89,7 @@ pub fn first_is_syn(flow: &mut Flow<'_>, segment: &Segment) -> Effects {
 pub fn first_is_syn_ack(flow: &mut Flow<'_>, segment: &Segment) -> Effects {
     let x = segment.side();
     let y = x ^ 1;
-    flow.state = flow.state.with(fact::ONE_SIDED | fact::FLIPPED);
+    flow.state = flow.state.with(fact::ONE_SIDED);
     let scale = scale_of(segment);
     take_syn(flow, x, segment.seq, segment.end(), segment.window, scale);
     let half = flow.half(x);
