@@ -208,6 +208,11 @@ fn advance(flow: &mut Flow<'_>, segment: &Segment, settings: &Settings) -> Effec
     } else if segment.has(mark::SACK) && !flow.state.is(fact::FIN) {
         flow.cold_half(x).edge = segment.sack_edge;
     }
+    // After the segment's own letter. What the peer has closed needs no window.
+    let closed = flags.ack() && segment.window == 0 && flow.half(x).window == 0;
+    if closed && !flow.half(y).is(bit::FIN) {
+        flow.note(Letter::ZeroWindow, x);
+    }
     if flow.state.is(fact::PENDING) || repeats {
         effects = effects.and(reconsider(flow, segment, settings, retransmission, repeats));
     }
@@ -256,10 +261,6 @@ fn take_ack(flow: &mut Flow<'_>, segment: &Segment) -> Effects {
     if !before(segment.ack, half.acked) {
         half.window = segment.window;
         half.window_max = half.window_max.max(segment.window);
-        let receives = !flow.half(x ^ 1).is(bit::FIN);
-        if segment.window == 0 && receives {
-            flow.note(Letter::ZeroWindow, x);
-        }
     }
     if fin_acked && !flow.half(x).is(bit::FIN) && !segment.flags.fin() {
         return Effects::event(Event::HalfClosed);
@@ -375,8 +376,18 @@ fn reconsider(
             // A gap is closed when its side shows what was disputed.
             let side = pending::side(pending);
             let fragment = pending.detail & pending::GAP_FRAGMENT != 0;
-            if !fragment && !before(flow.half(side).sent, pending.value) {
+            let sent = flow.half(side).sent;
+            if !fragment && !before(sent, pending.value) {
                 flow.unpend();
+                if pending.detail & pending::GAP_BY_ACK != 0 && sent == pending.value {
+                    // The ack was seen before what it acks, as when the two
+                    // directions are seen by two CPUs. Both ends agree to the
+                    // byte, so it was genuine.
+                    let news = confirm(flow, side ^ 1, pending.value, segment);
+                    if news && !flow.half(side ^ 1).is(bit::FIN) {
+                        effects = Effects::event(Event::HalfClosed);
+                    }
+                }
             }
         }
     }

@@ -312,6 +312,58 @@ pub(super) const TABLE: &[Scenario] = &[
         ],
     ),
     scenario(
+        "ack_before_its_fin",
+        "the last ACK is seen before the FIN that it acks, as two CPUs may have it",
+        "open
+         O FA 1 1
+         R A 1 2
+         O A 2 2
+         R FA 1 2
+         wait 61s",
+        &[
+            "implausible",
+            "graceful by=originator phase=closing holder=originator seen=whole lost=0/0",
+            "time_wait expired restarts=0/0",
+        ],
+    ),
+    scenario(
+        "first_ack_before_its_fin",
+        "the same of the first FIN",
+        "open
+         R A 1 2
+         O FA 1 1
+         R FA 1 2
+         O A 2 2",
+        &[
+            "implausible",
+            "half_closed",
+            "graceful by=originator phase=closing holder=originator seen=whole gap=0/1",
+        ],
+    ),
+    scenario(
+        "ack_of_more_than_the_fin",
+        "an ack that nothing bears out to the byte stays implausible",
+        "open
+         O FA 1 1
+         R A 1 2
+         O A 2 3
+         R FA 1 2
+         wait 61s",
+        &[
+            "implausible",
+            "graceful_unconfirmed by=originator phase=closing",
+        ],
+    ),
+    scenario(
+        "fin_without_window",
+        "a FIN that offers no window: Zeek's letter for that comes after the FIN's",
+        "open
+         O FA 1 1 win=0
+         R FA 1 2
+         O A 2 2",
+        &["graceful by=originator phase=closing holder=originator history=ShAFWf"],
+    ),
+    scenario(
         "unconfirmed",
         "two FINs, the second never acked",
         "open
