@@ -130,7 +130,8 @@ vocabulary! {
         HalfClosed = 6, "half_closed";
         /// Two FINs.
         Closing = 7, "closing";
-        /// After the ending.
+        /// After the ending: never told of one, since TIME_WAIT begins with the
+        /// ending itself and what comes in it is a [`Sequel`].
         TimeWait = 8, "time_wait";
         /// Met after its handshake, nothing more known.
         Midstream = 9, "midstream";
@@ -167,7 +168,8 @@ vocabulary! {
     Cause {
         /// RST to a bare SYN: nobody listens.
         NoListener = 1, "no_listener";
-        /// RST to a segment by an end that holds no state.
+        /// RST to a segment by an end that holds no state, whether it had never
+        /// closed or its FIN was never acked.
         NoConnection = 2, "no_connection";
         /// RST to new payload after the end's own FIN.
         DataAfterClose = 3, "data_after_close";
@@ -181,13 +183,14 @@ vocabulary! {
         BadAck = 7, "bad_ack";
         /// RST to the peer's FIN after the own, acked FIN.
         TimeWaitMissing = 8, "time_wait_missing";
-        /// Retransmissions, then silence.
+        /// Retransmissions or probes of a closed window, then silence.
         RetransmitTimeout = 9, "retransmit_timeout";
         /// SYN-ACK retransmitted although it had been acked.
         AcceptQueueOverflow = 10, "accept_queue_overflow";
         /// RST with a Multipath TCP option (RFC 8684 3.6).
         Mptcp = 11, "mptcp";
-        /// RST to an in-window SYN of a half-open handshake.
+        /// RST to another SYN within the window of a half-open handshake, or of
+        /// an end that had closed (FIN_WAIT_2) and keeps no socket.
         InvalidSyn = 12, "invalid_syn";
         /// Kernel: close() with unread data.
         ClosedWithUnreadData = 16, "closed_with_unread_data";

@@ -140,9 +140,19 @@ pub fn expire(flow: &mut Flow<'_>, now: u64, timers: &Timers) -> (Effects, bool)
     }
     let then = now.saturating_sub(u64::from(late.cast_unsigned()) << TICK_SHIFT);
     if flow.is_pending(kind::RST) {
-        // Nothing refuted it: the ending stands, and it was then.
+        // Nothing refuted it: the ending stands, and it was then. So the RST
+        // was one of the connection's segments.
         let waited = u64::from(timers.reset_confirm) << TICK_SHIFT;
         let packed = flow.cold.outcome;
+        let sender = pending::side(kept) & 1;
+        let half = flow.half(sender);
+        half.segments = half.segments.saturating_add(1);
+        half.bits |= bit::SEEN;
+        half.last = kept.at;
+        if flow.state.is(fact::FIN) {
+            let count = &mut flow.cold.segments_after_fin[sender];
+            *count = count.saturating_add(1);
+        }
         return (flow.end(packed, then.saturating_sub(waited)), false);
     }
     (end_by_silence(flow, then, timers), false)
@@ -172,9 +182,11 @@ fn end_by_silence(flow: &mut Flow<'_>, then: u64, timers: &Timers) -> Effects {
         Ending::FinUnanswered | Ending::GracefulUnconfirmed if fin_repeated(flow) => {
             (Some(Cause::RetransmitTimeout), Evidence::WireWeak)
         }
-        // Probes and retransmissions both go unanswered; only the latter time
-        // out without a word.
-        Ending::HalfOpenSilent if !flow.half[(side ^ 1) & 1].is(bit::PROBED) => {
+        // Who retransmits, or probes a closed window, gives up without a word;
+        // keepalive ends with an RST (net/ipv4/tcp_timer.c).
+        Ending::HalfOpenSilent
+            if !flow.half[(side ^ 1) & 1].is(bit::PROBED) || flow.half[side & 1].window == 0 =>
+        {
             (Some(Cause::RetransmitTimeout), Evidence::WireWeak)
         }
         _ => (None, Evidence::None),

@@ -248,7 +248,7 @@ impl Offline {
             } else if self.settings.events & 1 << event as u32 != 0 {
                 out(&Record {
                     event: event as u8,
-                    side,
+                    side: effects.side_of(event as u32, side),
                     detail: effects.verdict_number(),
                     repeated: 0,
                     slot: index,

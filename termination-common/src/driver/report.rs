@@ -154,7 +154,7 @@ fn tell_event<M: Memory>(
     let time_wait = number == Event::TimeWait as u32;
     let head = Head {
         event: number as u8,
-        side,
+        side: effects.side_of(number, side),
         detail: if time_wait {
             effects.sequel_number()
         } else {

@@ -5,15 +5,22 @@
 
 use crate::{
     segment::{Segment, mark},
+    serial::after,
     slot::bit,
-    taxonomy::{Cause, Ending},
+    state::fact,
+    taxonomy::{Cause, Ending, Verdict},
 };
 
 use super::{Flow, reset::only_syn_acks};
 
-/// Who caused an RST by `x`. `None` where the wire says nothing.
+/// What caused an RST by `x`. `None` where the wire says nothing.
 #[inline(always)]
-pub fn of_reset(flow: &mut Flow<'_>, segment: &Segment, ending: Ending) -> Option<Cause> {
+pub fn of_reset(
+    flow: &mut Flow<'_>,
+    segment: &Segment,
+    ending: Ending,
+    verdict: Verdict,
+) -> Option<Cause> {
     let x = segment.side();
     let y = x ^ 1;
     let (mine, other) = (flow.half[x & 1], flow.half[y & 1]);
@@ -26,13 +33,19 @@ pub fn of_reset(flow: &mut Flow<'_>, segment: &Segment, ending: Ending) -> Optio
             return match ending {
                 Ending::Refused => Some(Cause::NoListener),
                 Ending::HandshakeAborted => Some(Cause::InvalidSyn),
+                // y has started over within the window of an end that had
+                // closed and keeps no socket (tcp_minisocks.c
+                // tcp_timewait_state_process).
+                _ if matches!(verdict, Verdict::SynSentOk) => Some(Cause::InvalidSyn),
                 _ => None,
             };
         }
         if matches!(ending, Ending::Refused) {
             return Some(Cause::NoListener);
         }
-        return if mine.is(bit::PROBED) {
+        // Probes of a closed window are given up without a word (RFC 9293
+        // 3.8.6.1): an RST after these is somebody's decision.
+        return if mine.is(bit::PROBED) && other.window != 0 {
             Some(Cause::KeepaliveTimeout)
         } else {
             Some(Cause::ActiveAbort)
@@ -50,16 +63,38 @@ pub fn of_reset(flow: &mut Flow<'_>, segment: &Segment, ending: Ending) -> Optio
                 Some(Cause::BadAck)
             }
         }
-        _ if mine.is(bit::FIN) => {
-            let fin_acked = mine.is(bit::FIN_ACKED);
-            if other.is(bit::FIN) && fin_acked && flow.cold.bytes_after_fin == 0 {
-                Some(Cause::TimeWaitMissing)
-            } else if flow.cold.bytes_after_fin > 0 || !fin_acked {
-                Some(Cause::DataAfterClose)
-            } else {
-                None
-            }
-        }
+        _ if mine.is(bit::FIN) => after_own_fin(flow, segment),
         _ => Some(Cause::NoConnection),
+    }
+}
+
+/// What a passive RST to a segment with ACK answers, if its sender has closed.
+///
+/// New payload, if y has sent some that x has not acked: an end that has closed
+/// acks no more, and n segments draw n such RSTs. Without payload: a FIN of x
+/// that was never acked would still be in somebody's memory (FIN_WAIT_1,
+/// CLOSING, LAST_ACK), so x has none. With its FIN acked, the peer's FIN in
+/// reply to that should have been met by TIME_WAIT. Anything else is not told
+/// apart: an ACK of the FIN where nobody waits for more (TCP_LINGER2 below 0),
+/// FIN_WAIT_2 given up, an RST that was made up.
+#[inline(always)]
+fn after_own_fin(flow: &mut Flow<'_>, segment: &Segment) -> Option<Cause> {
+    let x = segment.side();
+    let y = x ^ 1;
+    let (mine, other) = (flow.half[x & 1], flow.half[y & 1]);
+    let fin = flow.cold_half(x).fin;
+    let last = other.sent.wrapping_sub(u32::from(other.is(bit::FIN)));
+    if mine.is(bit::ACK) && other.is(bit::SEEN) && after(last, mine.acked) {
+        Some(Cause::DataAfterClose)
+    } else if !mine.is(bit::FIN_ACKED) {
+        Some(Cause::NoConnection)
+    } else if other.is(bit::FIN)
+        && flow.state.first_fin() == x
+        && !flow.state.is(fact::SIMULTANEOUS)
+        && segment.seq == fin.wrapping_add(1)
+    {
+        Some(Cause::TimeWaitMissing)
+    } else {
+        None
     }
 }

@@ -58,6 +58,8 @@ impl Effects {
     pub const JUDGED: u32 = 1 << 19;
     const SEQUEL_SHIFT: u32 = 20;
     const VERDICT_SHIFT: u32 = 24;
+    /// The rejected RST is of the end that did not send this segment.
+    const OF_PEER: u32 = 1 << 28;
 
     /// One event.
     #[inline(always)]
@@ -89,10 +91,20 @@ impl Effects {
         Self(Self::JUDGED | (verdict as u32) << Self::VERDICT_SHIFT)
     }
 
-    /// An RST that had this verdict was refuted.
+    /// An RST that had this verdict was refuted; `of_peer` if by a segment of
+    /// its receiver.
     #[inline(always)]
-    pub const fn rejected(verdict: u8) -> Self {
-        Self(1 << Event::RstRejected as u32 | (verdict as u32) << Self::VERDICT_SHIFT)
+    pub const fn rejected(verdict: u8, of_peer: bool) -> Self {
+        let of_peer = if of_peer { Self::OF_PEER } else { 0 };
+        Self(1 << Event::RstRejected as u32 | (verdict as u32) << Self::VERDICT_SHIFT | of_peer)
+    }
+
+    /// The side whose segment `event` is about, given who sent the segment that
+    /// brought it about: an RST may be rejected by what its receiver says.
+    #[inline(always)]
+    pub const fn side_of(self, event: u32, sender: u8) -> u8 {
+        let turned = event == Event::RstRejected as u32 && self.any(Self::OF_PEER);
+        sender ^ turned as u8
     }
 
     /// `event` happened.

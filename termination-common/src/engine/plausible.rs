@@ -57,6 +57,13 @@ pub(super) fn faults(flow: &mut Flow<'_>, segment: &Segment) -> u32 {
         } else if before(segment.ack, other.sent.wrapping_sub(window_max(&mine))) {
             faults |= fault::OTHER;
         }
+        // In the handshake an ack of less than the SYN is not old, but never
+        // due: it draws an RST (RFC 9293 3.10.7.3, .4).
+        if other.bits & (bit::SYN | bit::SYN_ACKED) == bit::SYN
+            && !after(segment.ack, flow.cold_half(y).isn)
+        {
+            faults |= fault::OTHER;
+        }
     }
     if mine.is(bit::FIN) {
         // Nothing comes after a FIN. A FIN elsewhere replaces it while unacked.

@@ -68,12 +68,15 @@ pub fn step(flow: &mut Flow<'_>, segment: &Segment, settings: &Settings) -> Effe
     let verdict = grade(flow, segment);
     let judged = Effects::judged(verdict);
     match verdict {
-        Verdict::Old | Verdict::Future | Verdict::SynSentBad => judged,
+        // Rejected by whoever gets it, there and then.
+        Verdict::Old | Verdict::Future | Verdict::SynSentBad => {
+            judged.and(Effects::event(Event::RstRejected))
+        }
         Verdict::InWindow | Verdict::Unverifiable => {
             doubt(flow, segment, settings, verdict, judged)
         }
         Verdict::Exact | Verdict::Train | Verdict::FinMinusOne | Verdict::SynSentOk => {
-            let packed = classify(flow, segment, settings, Some(verdict), true);
+            let packed = classify(flow, segment, settings, verdict, true);
             flow.note(Letter::of_rst(segment.flags), x);
             touch(flow, x, segment);
             flow.end(packed, segment.time).and(judged)
@@ -106,7 +109,7 @@ fn doubt(
         }
     }
     // What it would mean is known now; nothing that follows changes it.
-    flow.cold.outcome = classify(flow, segment, settings, Some(verdict), false);
+    flow.cold.outcome = classify(flow, segment, settings, verdict, false);
     flow.note(Letter::of_rst(segment.flags), x);
     flow.pend(segment.seq, segment.tick(), pending::rst(x, verdict));
     judged
@@ -196,7 +199,7 @@ fn classify(
     flow: &mut Flow<'_>,
     segment: &Segment,
     settings: &Settings,
-    verdict: Option<Verdict>,
+    verdict: Verdict,
     sure: bool,
 ) -> u32 {
     let x = segment.side();
@@ -232,7 +235,7 @@ fn classify(
     } else {
         Ending::Reset
     };
-    let found = cause::of_reset(flow, segment, ending);
+    let found = cause::of_reset(flow, segment, ending, verdict);
     let evidence = match (found, sure) {
         (_, false) => Evidence::WireWeak,
         (None, true) => Evidence::None,
@@ -240,7 +243,7 @@ fn classify(
     };
     let by = flow.by(x);
     let phase = flow.phase();
-    outcome(ending, by, phase, verdict, found, evidence)
+    outcome(ending, by, phase, Some(verdict), found, evidence)
 }
 
 /// R has sent nothing but SYN-ACKs.

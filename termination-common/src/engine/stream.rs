@@ -356,7 +356,7 @@ fn reconsider(
             if of_x && !retransmission || !of_x && doubted && repeats {
                 flow.unpend();
                 flow.cold.outcome = 0;
-                effects = Effects::rejected(verdict);
+                effects = Effects::rejected(verdict, !of_x);
                 if !of_x {
                     effects = effects.and(Effects::event(Event::ChallengeAck));
                 }

@@ -32,8 +32,9 @@ pub struct Event {
     pub originator: Address,
     /// The other end.
     pub responder: Address,
-    /// Whose segment it was: `originator` or `responder`. Of
-    /// `half_open_suspected`, the end that asked and got no answer.
+    /// Whose segment it was: `originator` or `responder`. Of `rst_rejected`,
+    /// that of the RST; of `half_open_suspected`, the end that asked and got no
+    /// answer.
     #[serde(with = "names::word")]
     pub by: By,
     /// On the RST, of `rst_rejected`.

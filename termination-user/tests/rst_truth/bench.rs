@@ -57,8 +57,8 @@ pub(crate) struct Row {
     pub(crate) play: fn(&Bench<'_>) -> Tuple,
     /// The RSTs of the kernel.
     pub(crate) wire: &'static [Shape],
-    /// One line an ending: ending, by, phase, verdict, cause, holder. `-` is
-    /// null, `?` is what this table does not judge.
+    /// One line an ending: ending, by, phase, verdict, cause, holder; `-` is
+    /// null.
     pub(crate) endings: &'static [&'static str],
     /// The verdicts on RSTs that were not believed.
     pub(crate) rejected: &'static [&'static str],
@@ -173,23 +173,13 @@ fn judge(row: &Row, tuple: Tuple, resets: &[Answer], reports: &[Value]) -> Resul
         let verdict = (report["event"] == "rst_rejected").then(|| report["verdict"].as_str());
         verdict.flatten().unwrap_or_default().to_owned()
     });
-    if shapes == *wire && same(&ended, endings) && refused == *rejected {
+    if shapes == *wire && ended == *endings && refused == *rejected {
         return Ok(());
     }
     Err(format!(
         "{number} {what}:\n  expected {wire:?} {endings:?} rejected {rejected:?}\n  \
          got      {shapes:?} {ended:?} rejected {refused:?}"
     ))
-}
-
-/// Word by word, but for those that are not judged.
-fn same(found: &[String], expected: &[&str]) -> bool {
-    let line = |(found, expected): (&String, &&str)| {
-        let pairs = found.split(' ').zip(expected.split(' '));
-        let mut pairs = pairs.map(|(found, expected)| expected == "?" || expected == found);
-        pairs.all(|same| same)
-    };
-    found.len() == expected.len() && found.iter().zip(expected).all(line)
 }
 
 /// The reports on a tuple, whoever is taken for the originator.

@@ -95,7 +95,7 @@ pub(crate) const ROWS: &[Row] = &[
             go_on(&mut peer, 1)
         },
         wire: &[Pn, Pa],
-        endings: &["reset_after_own_fin responder half_closed syn_sent_ok ? -"],
+        endings: &["reset_after_own_fin responder half_closed syn_sent_ok invalid_syn -"],
         rejected: &[],
     },
     Row {
@@ -128,7 +128,7 @@ pub(crate) const ROWS: &[Row] = &[
             peer.tuple()
         },
         wire: &[Pa, Pa],
-        endings: &["reset_after_own_fin responder half_closed exact ? -"],
+        endings: &["reset_after_own_fin responder half_closed exact data_after_close -"],
         rejected: &[],
     },
     Row {

@@ -111,15 +111,19 @@ pub(crate) const ROWS: &[Row] = &[
         &["in_window"],
         |b| survives(b, RST | ACK, 1, true),
     ),
-    row("15", "one before: silence", &[WELL], &[], |b| {
+    row("15", "one before: silence", &[WELL], &["old"], |b| {
         survives(b, RST, -1, false)
     }),
-    row("15", "far before: silence", &[WELL], &[], |b| {
+    row("15", "far before: silence", &[WELL], &["old"], |b| {
         survives(b, RST, -0x1000_0000, false)
     }),
-    row("15", "beyond the window: silence", &[WELL], &[], |b| {
-        survives(b, RST, 0x1000_0000, false)
-    }),
+    row(
+        "15",
+        "beyond the window: silence",
+        &[WELL],
+        &["future"],
+        |b| survives(b, RST, 0x1000_0000, false),
+    ),
     row(
         "16",
         "exact, in FIN_WAIT_1",
@@ -151,28 +155,29 @@ pub(crate) const ROWS: &[Row] = &[
     row(
         "16",
         "exact, in LAST_ACK",
-        &["reset_after_own_fin originator closing exact ? -"],
+        // As row 21: a FIN in reply to a FIN, and then this.
+        &["reset_after_own_fin originator closing exact time_wait_missing -"],
         &[],
         |b| kills(b, b.leaving(), RST, 0, NOTHING),
     ),
     row(
         "16",
         "one before, in LAST_ACK",
-        &["reset_after_own_fin originator closing fin_minus_one ? -"],
+        &["reset_after_own_fin originator closing fin_minus_one - -"],
         &[],
         |b| kills(b, b.leaving(), RST, -1, NOTHING),
     ),
     row(
         "16",
         "exact, in CLOSING",
-        &["reset_after_own_fin originator closing exact ? -"],
+        &["reset_after_own_fin originator closing exact - -"],
         &[],
         |b| kills(b, b.crossing(), RST, 0, NOTHING),
     ),
     row(
         "16",
         "one before, in CLOSING",
-        &["reset_after_own_fin originator closing fin_minus_one ? -"],
+        &["reset_after_own_fin originator closing fin_minus_one - -"],
         &[],
         |b| kills(b, b.crossing(), RST, -1, NOTHING),
     ),

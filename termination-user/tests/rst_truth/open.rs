@@ -151,7 +151,7 @@ pub(crate) const ROWS: &[Row] = &[
             })
         },
         wire: &[Pa],
-        endings: &["reset_after_own_fin responder closing fin_minus_one ? -"],
+        endings: &["reset_after_own_fin responder closing fin_minus_one no_connection -"],
         rejected: &[],
     },
     row("10", "AF_UNSPEC", RESET, |b| {

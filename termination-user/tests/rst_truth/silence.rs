@@ -126,7 +126,7 @@ const ROWS: &[Row] = &[
             peer.tuple()
         },
         wire: &[],
-        endings: &["half_open_silent originator transfer - ? -"],
+        endings: &["half_open_silent originator transfer - retransmit_timeout -"],
         rejected: &[],
     },
     Row {

@@ -8,8 +8,8 @@
 //! `duration=` (milliseconds) those that the expectation names. Pairs are
 //! originator/responder. The end of a TIME_WAIT is
 //! `time_wait SEQUEL [restarts=ALL/BY_FIN]`, with `answer=` where it met a SYN;
-//! an event is its name. Events that are commonplace count only where the
-//! scenario names them. A connection that
+//! an event is its name, `rst_rejected` with `by=` and `verdict=`. Events that
+//! are commonplace count only where the scenario names them. A connection that
 //! lives on is `live STATE`.
 
 use termination_common::{
@@ -18,7 +18,7 @@ use termination_common::{
     facts,
     slot::{Slot, bit},
     state::fact,
-    taxonomy::{Ending, Outcome, Sequel},
+    taxonomy::{By, Ending, Outcome, Sequel, Verdict},
     zeek,
 };
 
@@ -138,9 +138,21 @@ fn line(record: &Record) -> Line {
             parts.extend(answer.map(|answer| ("answer", answer.name().into())));
             Line { parts }
         }
-        Some(event) => Line {
-            parts: vec![("event", event.name().into())],
-        },
+        Some(event) => {
+            let mut parts = vec![("event", event.name().into())];
+            if matches!(event, Event::RstRejected) {
+                let verdict = Verdict::from_number(record.detail).expect("a verdict");
+                let originator = usize::from(record.side) == record.copy.state().originator();
+                let by = if originator {
+                    By::Originator
+                } else {
+                    By::Responder
+                };
+                parts.push(("by", by.name().into()));
+                parts.push(("verdict", verdict.name().into()));
+            }
+            Line { parts }
+        }
         None => panic!("event {}", record.event),
     }
 }

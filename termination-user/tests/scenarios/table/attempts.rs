@@ -38,7 +38,12 @@ pub(super) const TABLE: &[Scenario] = &[
          R R =0
          R R 1
          wait 10s",
-        &["live syn_sent"],
+        &[
+            "rst_rejected by=responder verdict=syn_sent_bad",
+            "rst_rejected by=responder verdict=syn_sent_bad",
+            "rst_rejected by=responder verdict=syn_sent_bad",
+            "live syn_sent",
+        ],
     ),
     scenario(
         "cancelled",
@@ -125,7 +130,25 @@ pub(super) const TABLE: &[Scenario] = &[
          O A 1 500
          R R 500 win=0
          O A 1 1",
-        &["implausible", "live established"],
+        &[
+            "implausible",
+            "rst_rejected by=responder verdict=future",
+            "live established",
+        ],
+    ),
+    scenario(
+        "bad_final_ack_below",
+        "the same with an ack of less than the SYN-ACK, which was never due either",
+        "O S 0 ws=7
+         R SA 0 1 ws=7
+         O A 1 -4
+         R R -4 win=0
+         O A 1 1",
+        &[
+            "implausible",
+            "rst_rejected by=responder verdict=old",
+            "live established",
+        ],
     ),
     scenario(
         "bad_syn_ack",
@@ -135,7 +158,11 @@ pub(super) const TABLE: &[Scenario] = &[
          O R 77 win=0
          R SA 9000 1 ws=7
          O A 1 9001",
-        &["implausible", "live established segments=2/1"],
+        &[
+            "implausible",
+            "rst_rejected by=originator verdict=future",
+            "live established segments=2/1",
+        ],
     ),
     scenario(
         "simultaneous_open",

@@ -42,7 +42,7 @@ pub(super) const TABLE: &[Scenario] = &[
          O A 101 101
          R RA 101 101",
         &[
-            "rst_rejected",
+            "rst_rejected by=responder verdict=in_window",
             "challenge_ack",
             "reset by=responder phase=transfer verdict=exact cause=active_abort \
              evidence=wire_strong",
@@ -61,10 +61,10 @@ pub(super) const TABLE: &[Scenario] = &[
          R R 3000 win=0
          wait 10s",
         &[
-            "rst_rejected",
+            "rst_rejected by=responder verdict=in_window",
             "challenge_ack",
-            "rst_rejected",
-            "rst_rejected",
+            "rst_rejected by=responder verdict=in_window",
+            "rst_rejected by=responder verdict=in_window",
             "live established",
         ],
     ),
@@ -81,7 +81,7 @@ pub(super) const TABLE: &[Scenario] = &[
          R R 2000 win=0
          wait 4s",
         &[
-            "rst_rejected",
+            "rst_rejected by=responder verdict=in_window",
             "challenge_ack",
             "reset by=responder phase=transfer verdict=in_window cause=no_connection \
              evidence=wire_weak",
@@ -96,7 +96,10 @@ pub(super) const TABLE: &[Scenario] = &[
          R R 1000 win=0
          R PA 1+10 101
          wait 10s",
-        &["rst_rejected", "live established"],
+        &[
+            "rst_rejected by=responder verdict=in_window",
+            "live established",
+        ],
     ),
     scenario(
         "in_window_not_refuted_by_flight",
@@ -141,7 +144,7 @@ pub(super) const TABLE: &[Scenario] = &[
          O PA 101+100 1",
         &[
             "reset by=responder phase=first_data verdict=in_window cause=no_connection \
-             evidence=wire_weak",
+             evidence=wire_weak segments=3/3",
             "stray_segment",
         ],
     ),
@@ -155,7 +158,12 @@ pub(super) const TABLE: &[Scenario] = &[
          O R 100 win=0
          O R 1 win=0
          wait 60s",
-        &["live established"],
+        &[
+            "rst_rejected by=originator verdict=old",
+            "rst_rejected by=originator verdict=old",
+            "rst_rejected by=originator verdict=old",
+            "live established",
+        ],
     ),
     scenario(
         "future",
@@ -166,7 +174,11 @@ pub(super) const TABLE: &[Scenario] = &[
          R R 65537 win=0
          R R 100000 win=0
          wait 60s",
-        &["live established"],
+        &[
+            "rst_rejected by=responder verdict=future",
+            "rst_rejected by=responder verdict=future",
+            "live established",
+        ],
     ),
     scenario(
         "window_edge",
@@ -189,7 +201,7 @@ pub(super) const TABLE: &[Scenario] = &[
          wait 4s",
         &[
             "reset by=responder phase=midstream verdict=unverifiable cause=no_connection \
-           evidence=wire_weak seen=midstream",
+           evidence=wire_weak seen=midstream segments=1/1",
         ],
     ),
     scenario(
@@ -200,7 +212,10 @@ pub(super) const TABLE: &[Scenario] = &[
          R PA 1+10 1
          O A 1 11
          wait 10s",
-        &["rst_rejected", "live established seen=midstream"],
+        &[
+            "rst_rejected by=responder verdict=unverifiable",
+            "live established seen=midstream",
+        ],
     ),
     scenario(
         "in_window_is_not_exact_before_fin",
@@ -210,7 +225,7 @@ pub(super) const TABLE: &[Scenario] = &[
          O A 1 11
          R R 10 win=0
          wait 4s",
-        &["live established"],
+        &["rst_rejected by=responder verdict=old", "live established"],
     ),
     scenario(
         "bad_checksum",

@@ -171,6 +171,74 @@ pub(super) const TABLE: &[Scenario] = &[
         ],
     ),
     scenario(
+        "time_wait_held_by_the_other",
+        "an RST of who closed first, but it answers no FIN: its cause is not told",
+        "open
+         O FA 1 1
+         R FA 1 1
+         R A 2 2
+         O R 2 win=0",
+        &["reset_after_own_fin by=originator phase=closing verdict=exact"],
+    ),
+    scenario(
+        "data_after_close_answer_unacked",
+        "an RST below what the peer has acked does nothing; its cause is the second's",
+        "open
+         O PA 1+100 1
+         R A 1 101
+         O PA 101+300 1
+         O FA 401 1
+         R PA 1+4 101
+         O R 101 win=0
+         R A 5 402
+         O R 402 win=0",
+        &[
+            "reset_after_own_fin by=originator phase=half_closed verdict=exact \
+           cause=data_after_close evidence=wire_strong lost=0/4",
+        ],
+    ),
+    scenario(
+        "gone_in_last_ack",
+        "no payload came, and the FIN was never acked: nobody remembers",
+        "open
+         O FA 1 1
+         R A 1 2
+         R FA 1 2
+         O A 2 1
+         R R 1 win=0",
+        &[
+            "reset_after_own_fin by=responder phase=closing verdict=fin_minus_one \
+           cause=no_connection evidence=wire_strong lost=0/0",
+        ],
+    ),
+    scenario(
+        "syn_in_fin_wait_2",
+        "a SYN within the window of an end that has closed and keeps no socket",
+        "open
+         R FA 1 1
+         O A 1 2
+         O S 50 ws=7
+         R RA =0 51 win=0",
+        &[
+            "reset_after_own_fin by=responder phase=half_closed verdict=syn_sent_ok \
+           cause=invalid_syn evidence=wire_strong",
+        ],
+    ),
+    scenario(
+        "half_closed_then_no_time_wait",
+        "data after the FIN that was taken and acked is no reason",
+        "open
+         O FA 1 1
+         R PA 1+100 2
+         O A 2 101
+         R FA 101 2
+         O R 2 win=0",
+        &[
+            "reset_after_own_fin by=originator phase=closing verdict=exact \
+           cause=time_wait_missing evidence=wire_strong after=0/100",
+        ],
+    ),
+    scenario(
         "reset_after_peer_fin",
         "R aborts in CLOSE_WAIT",
         "open
@@ -359,6 +427,22 @@ pub(super) const TABLE: &[Scenario] = &[
         &[
             "half_open_suspected",
             "reset by=originator phase=established_no_data verdict=exact cause=keepalive_timeout \
+             evidence=wire_strong",
+        ],
+    ),
+    scenario(
+        "abort_after_window_probes",
+        "probes of a closed window end without a word: an RST after these is a decision",
+        "open
+         O PA 1+100 1
+         R A 1 101 win=0
+         wait 1s
+         O A 100 1
+         wait 1s
+         O A 100 1
+         O RA 101 1",
+        &[
+            "reset by=originator phase=first_data verdict=exact cause=active_abort \
              evidence=wire_strong",
         ],
     ),

@@ -52,6 +52,23 @@ pub(super) const TABLE: &[Scenario] = &[
         ],
     ),
     scenario(
+        "half_open_silent_window",
+        "window probes unanswered: given up as retransmissions are",
+        "open
+         O PA 1+100 1
+         R A 1 101 win=0
+         wait 60s
+         O A 100 1
+         wait 120s
+         O A 100 1
+         wait 301s",
+        &[
+            "half_open_suspected",
+            "half_open_silent by=responder phase=first_data cause=retransmit_timeout \
+             evidence=wire_weak retransmits=0/0",
+        ],
+    ),
+    scenario(
         "probes_answered",
         "keepalive and window probes are neither bytes nor retransmissions (25)",
         "open
