@@ -16,7 +16,8 @@ vocabulary! {
         TimeWait = 2, "time_wait";
         /// The first FIN was acked and the other direction is still open.
         HalfClosed = 3, "half_closed";
-        /// An RST was refuted; the connection is alive.
+        /// An RST was not believed, at once or once it was refuted; the
+        /// connection is alive.
         RstRejected = 4, "rst_rejected";
         /// An ACK that answers an RST or SYN which it does not believe.
         ChallengeAck = 5, "challenge_ack";

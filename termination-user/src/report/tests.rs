@@ -3,12 +3,14 @@
 use serde_json::{Value, json};
 use termination_common::{
     counters::{self, Counters, Event as Number},
+    engine::pending,
     slot::Slot,
-    taxonomy::{self, Verdict},
+    state::fact,
+    taxonomy::{self, Answer, By, Evidence, Holder, Outcome, Phase, Sequel, Verdict},
 };
 
 use super::{
-    samples::{CLOCK, EPOCH, SECOND, graceful, left, reset, shown, v4, v6},
+    samples::{CLOCK, EPOCH, SECOND, end, graceful, left, reset, shown, v4, v6},
     *,
 };
 
@@ -104,6 +106,41 @@ fn the_end_of_a_time_wait_carries_the_same_id_and_folds_into_its_ending() {
             "answer": null,
         })
     );
+}
+
+#[test]
+fn the_end_of_a_time_wait_says_what_came_back_to_a_syn() {
+    let met = |answer: Option<Answer>| {
+        let mut record = left(&graceful(v4()));
+        record.detail = Sequel::ReusedEarly as u8;
+        let detail = pending::syn(0, record.detail, 0xffff, Some(7));
+        let slot = &mut record.copy;
+        slot.hot.word = slot.state().with(fact::PENDING).0;
+        slot.cold.pending.detail = answer.map_or(detail, |one| pending::answered(detail, one));
+        value(&report(&record))
+    };
+    for &answer in Answer::ALL {
+        let found = met(Some(answer));
+        assert_eq!(found["sequel"], "reused_early");
+        assert_eq!(found["answer"], answer.name());
+    }
+    assert_eq!(met(None)["answer"], "silence");
+}
+
+#[test]
+fn what_had_to_be_dropped_is_seen_as_evicted() {
+    let outcome = Outcome {
+        ending: taxonomy::Ending::Evicted,
+        by: By::Observer,
+        phase: Phase::Transfer,
+        verdict: None,
+        cause: None,
+        evidence: Evidence::None,
+        holder: Holder::None,
+    };
+    let found = value(&report(&end(v4(), outcome, SECOND)));
+    assert_eq!(found["ending"], "evicted");
+    assert_eq!(found["seen"]["evicted"], true);
 }
 
 #[test]

@@ -102,7 +102,7 @@ impl Events {
             }),
             // In the columns that only an ending fills.
             rest: format!(
-                "{:9}{}{:>12}",
+                "{:9}{}{:>11}",
                 "",
                 holder_letter(time_wait.holder),
                 time_wait.answer.map_or("", Answer::name)

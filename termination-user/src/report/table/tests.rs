@@ -2,10 +2,11 @@
 
 use termination_common::{
     counters::{self, Counters, Event as Number},
+    engine::pending,
     exchange::Record,
     slot::bit,
     state::fact,
-    taxonomy::{By, Ending, Evidence, Holder, Outcome, Phase, Verdict},
+    taxonomy::{Answer, By, Ending, Evidence, Holder, Outcome, Phase, Sequel, Verdict},
     tuple::{Endpoint, Family},
     wire::Skip,
 };
@@ -64,6 +65,10 @@ fn events_are_one_line_each_and_long_ones_keep_their_columns() {
         copy: v4(),
         ..Record::default()
     };
+    let mut reused = left(&closed);
+    reused.detail = Sequel::ReusedByTimestamp as u8;
+    reused.copy.hot.word = reused.copy.state().with(fact::PENDING).0;
+    reused.copy.cold.pending.detail = pending::answered(0, Answer::SynAck);
     for record in [
         closed,
         reset(v4()),
@@ -76,6 +81,7 @@ fn events_are_one_line_each_and_long_ones_keep_their_columns() {
         ),
         graceful(v6()),
         left(&closed),
+        reused,
         end(v4(), ended(Ending::IdleExpired), START + 86_400 * SECOND),
     ] {
         text.push_str(&events.row(&report(&record)));
@@ -300,6 +306,8 @@ TIME     ORIGINATOR → RESPONDER                     ENDING BY FIN TW BYTES  TO
 12:34:10 [2001:db8:85a3:cdef:1234:8a2e:370:7334]:52174 → [2001:db8::1]:443
                                                   graceful  O   O  O 12.4k  12ms
 12:35:10 10.0.0.2:40000 → 10.0.0.1:443   time_wait expired          O
+12:35:10 10.0.0.2:40000 → 10.0.0.1:443
+                             time_wait reused_by_timestamp          O    syn_ack
 2026-01-03 UTC
 12:34:09 10.0.0.2:40000 → 10.0.0.1:443        idle_expired  -   -  - 12.4k 1.99s
 ";
