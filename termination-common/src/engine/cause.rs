@@ -84,7 +84,10 @@ fn after_own_fin(flow: &mut Flow<'_>, segment: &Segment) -> Option<Cause> {
     let (mine, other) = (flow.half[x & 1], flow.half[y & 1]);
     let fin = flow.cold_half(x).fin;
     let last = other.sent.wrapping_sub(u32::from(other.is(bit::FIN)));
-    if mine.is(bit::ACK) && other.is(bit::SEEN) && after(last, mine.acked) {
+    if !other.is(bit::SEEN) || !mine.is(bit::ACK) {
+        // What y has sent is not known.
+        None
+    } else if after(last, mine.acked) {
         Some(Cause::DataAfterClose)
     } else if !mine.is(bit::FIN_ACKED) {
         Some(Cause::NoConnection)

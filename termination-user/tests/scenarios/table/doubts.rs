@@ -292,6 +292,22 @@ pub(super) const TABLE: &[Scenario] = &[
         ],
     ),
     scenario(
+        "ack_before_its_data",
+        "an ack that was seen before what it acks counts once that is seen",
+        "open
+         R A 1 101
+         O PA 1+100 1",
+        &["implausible", "live established lost=0/0 seen=whole"],
+    ),
+    scenario(
+        "ack_of_other_data",
+        "but only if the two agree to the byte",
+        "open
+         R A 1 51
+         O PA 1+100 1",
+        &["implausible", "live established lost=100/0 seen=whole"],
+    ),
+    scenario(
         "blind_acks_move_nothing",
         "acks of what was never sent, and old ones",
         "open

@@ -238,6 +238,15 @@ pub(super) const TABLE: &[Scenario] = &[
         &["half_closed_abandoned by=responder phase=half_closed seen=one_sided"],
     ),
     scenario(
+        "one_sided_reset_after_fin",
+        "what the RST answers was not seen: neither payload nor its absence is claimed",
+        "O S 0 ws=7
+         O A 1 1
+         O FA 1 1
+         O R 2 win=0",
+        &["reset_after_own_fin by=originator phase=half_closed verdict=train seen=one_sided"],
+    ),
+    scenario(
         "one_sided_reset",
         "an end resets that alone was seen",
         "O S 0 ws=7
