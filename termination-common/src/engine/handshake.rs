@@ -3,7 +3,7 @@
 
 use crate::{
     counters::Event,
-    history::Letter,
+    history::{self, Letter},
     segment::{Segment, mark},
     serial::after,
     slot::{Pending, bit},
@@ -126,6 +126,30 @@ pub fn restore_syn(flow: &mut Flow<'_>, kept: Pending, originator: Side, segment
     flow.note(Letter::Syn, originator);
 }
 
+/// A SYN that is seen after what follows it, as when two CPUs have them: after
+/// its SYN-ACK or, with nothing else known of x, after the segment `next` to it.
+#[inline(always)]
+fn late_syn(flow: &mut Flow<'_>, segment: &Segment, next: bool) {
+    let x = segment.side();
+    let half = *flow.half(x);
+    // Known before the SYN was seen: its SYN-ACK has refused.
+    let scale = if half.is(bit::SCALE_KNOWN) {
+        Some(0)
+    } else {
+        scale_of(segment)
+    };
+    let end = crate::serial::latest(half.sent, segment.end());
+    take_syn(flow, x, segment.seq, end, segment.window, scale);
+    let state = flow.state.without(fact::ONE_SIDED);
+    flow.state = match (next, x) {
+        (false, _) => state,
+        // The roles were a guess.
+        (true, 0) => state.without(fact::ORIGINATOR),
+        (true, _) => state.with(fact::ORIGINATOR),
+    };
+    flow.note(Letter::Syn, x);
+}
+
 /// A SYN on a live connection.
 #[inline(always)]
 pub fn step_syn(flow: &mut Flow<'_>, segment: &Segment) -> Effects {
@@ -133,20 +157,20 @@ pub fn step_syn(flow: &mut Flow<'_>, segment: &Segment) -> Effects {
     let y = x ^ 1;
     let bits = flow.half(x).bits;
     let known = bits & bit::SYN != 0;
-    if known && flow.cold_half(x).isn == segment.seq {
-        if bits & bit::SEEN == 0 {
-            // Its SYN-ACK was seen before it.
-            let scale = scale_of(segment);
-            let end = crate::serial::latest(flow.half(x).sent, segment.end());
-            take_syn(flow, x, segment.seq, end, segment.window, scale);
-            flow.state = flow.state.without(fact::ONE_SIDED);
-            flow.note(Letter::Syn, x);
-        } else {
+    // Met at the segment that comes next after this SYN.
+    let next = !known && bits & bit::SEEN != 0 && flow.state.is(fact::MIDSTREAM);
+    if (known || next) && flow.cold_half(x).isn == segment.seq {
+        let history = flow.cold.history;
+        let again = history::contains(history, Letter::Syn, x)
+            || history::contains(history, Letter::SynAck, x);
+        if again {
             let count = &mut flow.cold_half(x).retransmits;
             *count = count.saturating_add(1);
             flow.half(x).bits |= bit::UNANSWERED;
+        } else {
+            late_syn(flow, segment, next);
         }
-        if !flow.state.is(fact::ESTABLISHED) {
+        if !again || !flow.state.is(fact::ESTABLISHED) {
             touch(flow, x, segment);
         }
         return Effects::NONE;

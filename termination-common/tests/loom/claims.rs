@@ -67,6 +67,17 @@ fn a_syn_its_repetition_and_its_answer_claim_one_slot() {
 }
 
 #[test]
+fn a_handshake_on_three_cpus_is_one_connection() {
+    explore_within(1, "SYN, SYN-ACK and ACK", || {
+        let talk = Talk::new(40000);
+        let model = at_once(Model::new(1, 2), talk.handshake());
+        assert_eq!(model.slots().len(), 1);
+        let opened = model.counted(counters::OPENED) + model.counted(counters::MIDSTREAM);
+        assert_eq!(opened, 1);
+    });
+}
+
+#[test]
 fn of_two_connections_for_the_last_place_one_is_counted_out() {
     explore("the last place", || {
         let (one, other) = (Talk::new(40000), Talk::new(40001));

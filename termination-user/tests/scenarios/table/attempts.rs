@@ -254,6 +254,46 @@ pub(super) const TABLE: &[Scenario] = &[
         &["live established seen=whole segments=2/1"],
     ),
     scenario(
+        "syn_after_all_of_its_handshake",
+        "the SYN comes last: no repetition, and what it offers counts",
+        "R SA 0 1 ws=7
+         O A 1 1
+         O S 0 ws=7
+         wait 7876s",
+        &[
+            "idle_expired by=nobody phase=established_no_data seen=whole segments=2/1 \
+             retransmits=0/0 history=^hAS",
+        ],
+    ),
+    scenario(
+        "syn_after_the_last_of_its_handshake",
+        "three CPUs have a handshake, and the last segment is first: one connection",
+        "O A 1 1
+         O S 0 ws=7
+         R SA 0 1 ws=7
+         O S 0 ws=7
+         R PA 1+10 1
+         O A 1 11
+         O RA 1 11",
+        &[
+            "reset by=originator phase=midstream verdict=exact cause=active_abort \
+             evidence=wire_strong seen=midstream segments=4/2 retransmits=1/0 bytes=0/10",
+        ],
+    ),
+    scenario(
+        "handshake_backwards",
+        "the same, wholly the other way round",
+        "O A 1 1
+         R SA 0 1 ws=7
+         O S 0 ws=7
+         R PA 1+10 1
+         O A 1 11",
+        &[
+            "implausible",
+            "live established seen=midstream segments=3/1 bytes=0/10",
+        ],
+    ),
+    scenario(
         "syn_repeated_with_another_isn",
         "O starts over before R answers: the answer to the new one supersedes",
         "O S 0 ws=7

@@ -341,6 +341,19 @@ pub(super) const TABLE: &[Scenario] = &[
         ],
     ),
     scenario(
+        "fin_before_the_fin_that_it_acks",
+        "the second FIN is seen first: believed when it is acked, as a gap",
+        "open
+         R FA 1 2
+         O FA 1 1
+         O A 2 2",
+        &[
+            "implausible",
+            "graceful by=originator phase=closing holder=originator seen=gaps lost=0/0",
+            "implausible",
+        ],
+    ),
+    scenario(
         "ack_of_more_than_the_fin",
         "an ack that nothing bears out to the byte stays implausible",
         "open
