@@ -9,6 +9,7 @@
 //! sent, window).
 
 pub mod cause;
+pub mod decide;
 pub mod handshake;
 pub mod linger;
 pub mod pending;

@@ -1,0 +1,104 @@
+//! What is pending, decided by a segment without SYN and RST: an RST is refuted,
+//! a gap is closed, a hole is filled.
+
+use crate::{
+    counters::Event,
+    history::Letter,
+    policy::Settings,
+    segment::Segment,
+    serial::{after, before},
+    slot::bit,
+    state::fact,
+    taxonomy::Verdict,
+};
+
+use super::{
+    Effects, Flow,
+    pending::{self, kind},
+    stream::confirm,
+};
+
+/// What is pending may be decided by this segment.
+#[inline(never)]
+pub(super) fn decide(
+    flow: &mut Flow<'_>,
+    segment: &Segment,
+    settings: &Settings,
+    retransmission: bool,
+    repeats: bool,
+) -> Effects {
+    let x = segment.side();
+    let y = x ^ 1;
+    let mut effects = Effects::NONE;
+    if flow.state.is(fact::PENDING) {
+        let pending = flow.cold.pending;
+        let verdict = pending::verdict(pending);
+        if flow.is_pending(kind::RST) {
+            let of_x = pending::side(pending) == x;
+            let doubted = verdict == Verdict::InWindow as u8;
+            if of_x && !retransmission || !of_x && doubted && repeats {
+                flow.unpend();
+                flow.cold.outcome = 0;
+                effects = Effects::rejected(verdict, !of_x);
+                if !of_x {
+                    effects = effects.and(Effects::event(Event::ChallengeAck));
+                }
+            }
+        } else if flow.is_pending(kind::SYN) {
+            if pending::side(pending) == y && repeats {
+                effects = Effects::event(Event::ChallengeAck);
+            }
+        } else if flow.is_pending(kind::CHALLENGE) {
+            let age = segment.tick().wrapping_sub(pending.at).cast_signed();
+            if age > settings.challenge.cast_signed() {
+                flow.unpend();
+            }
+        } else if pending.detail & pending::GAP_HOLE != 0 {
+            fill(flow, segment);
+        } else {
+            // A gap is closed when its side shows what was disputed.
+            let side = pending::side(pending);
+            let fragment = pending.detail & pending::GAP_FRAGMENT != 0;
+            let sent = flow.half(side).sent;
+            if !fragment && !before(sent, pending.value) {
+                flow.unpend();
+                if pending.detail & pending::GAP_BY_ACK != 0 && sent == pending.value {
+                    // The ack was seen before what it acks, as when the two
+                    // directions are seen by two CPUs. Both ends agree to the
+                    // byte, so it was genuine.
+                    let news = confirm(flow, side ^ 1, pending.value, segment);
+                    if news && !flow.half(side ^ 1).is(bit::FIN) {
+                        effects = Effects::event(Event::HalfClosed);
+                    }
+                }
+            }
+        }
+    }
+    if repeats {
+        flow.pend_lesser(0, segment.tick(), kind::CHALLENGE | (x as u32) << 2);
+    }
+    effects
+}
+
+/// A hole is filled by its sender, or the other end acks beyond it: then it
+/// was the observer who missed something.
+#[inline(always)]
+fn fill(flow: &mut Flow<'_>, segment: &Segment) {
+    let hole = flow.cold.pending;
+    let (side, start) = (pending::side(hole), hole.value);
+    let end = segment.end();
+    if segment.side() != side {
+        if segment.flags.ack() && after(segment.ack, start) {
+            flow.note(Letter::Gap, side);
+            flow.unpend();
+        }
+    } else if !after(segment.seq, start) && after(end, start) {
+        let filled = end.wrapping_sub(start);
+        if filled < pending::hole_length(hole) {
+            let left = pending::hole_length(hole).wrapping_sub(filled);
+            flow.pend(end, hole.at, pending::hole(side, left));
+        } else {
+            flow.unpend();
+        }
+    }
+}
