@@ -13,7 +13,7 @@ use termination_common::{
     segment::Segment,
     slot::{Cold, Half, Hot, Slot, SlotId},
     state::Snapshot,
-    table::{Head, LINE, LineRef, Memory, Place, SlotRef, entry},
+    table::{Head, HotRef, LINE, LineRef, Memory, Place, SlotRef, entry},
     taxonomy::Verdict,
 };
 
@@ -152,7 +152,7 @@ impl LineRef for Line<'_> {
 #[derive(Clone, Copy)]
 pub struct Handle<'a>(&'a Heap, usize);
 
-impl SlotRef for Handle<'_> {
+impl HotRef for Handle<'_> {
     fn load(&self) -> Snapshot {
         self.0.state(self.1)
     }
@@ -170,6 +170,12 @@ impl SlotRef for Handle<'_> {
         self.0.words[self.1].set(new.0);
     }
 
+    fn halves<R>(&self, f: impl FnOnce(&mut [Half; 2]) -> R) -> R {
+        self.with(|half, _| f(half))
+    }
+}
+
+impl SlotRef for Handle<'_> {
     fn with<R>(&self, f: impl FnOnce(&mut [Half; 2], &mut Cold) -> R) -> R {
         assert!(self.load().is_locked());
         let (half, cold) = &mut *self.0.contents[self.1].borrow_mut();
@@ -180,6 +186,7 @@ impl SlotRef for Handle<'_> {
 impl Memory for Heap {
     type Line<'a> = Line<'a>;
     type Slot<'a> = Handle<'a>;
+    type Hot<'a> = Handle<'a>;
 
     fn mask(&self) -> u32 {
         self.locks.len() as u32 - 1
@@ -198,6 +205,10 @@ impl Memory for Heap {
     fn slot(&self, index: u32) -> Option<Handle<'_>> {
         let index = index as usize;
         (index < self.words.len()).then_some(Handle(self, index))
+    }
+
+    fn hot(&self, index: u32) -> Option<Handle<'_>> {
+        self.slot(index)
     }
 
     fn lock_line(&self, lock: u32) -> bool {

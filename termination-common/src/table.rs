@@ -84,14 +84,20 @@ pub trait LineRef: Copy {
     fn set(&self, position: u32, value: u64);
 }
 
-/// One slot.
-pub trait SlotRef: Copy {
+/// The hot line of a slot.
+pub trait HotRef: Copy {
     /// Reads the word (acquire).
     fn load(&self) -> Snapshot;
     /// Compare-and-swap on the word (acquire); true if it was `old`.
     fn exchange(&self, old: Snapshot, new: Snapshot) -> bool;
     /// Writes the word (release).
     fn store(&self, new: Snapshot);
+    /// What of it the lock guards. Only called with the slot's lock held.
+    fn halves<R>(&self, f: impl FnOnce(&mut [Half; 2]) -> R) -> R;
+}
+
+/// One slot.
+pub trait SlotRef: HotRef {
     /// What the lock guards. Only called with the slot's lock held.
     fn with<R>(&self, f: impl FnOnce(&mut [Half; 2], &mut Cold) -> R) -> R;
 }
@@ -106,6 +112,10 @@ pub trait Memory {
     type Slot<'a>: SlotRef
     where
         Self: 'a;
+    /// Handle of its hot line alone.
+    type Hot<'a>: HotRef
+    where
+        Self: 'a;
 
     /// Number of lines - 1; the number is a power of two.
     fn mask(&self) -> u32;
@@ -115,6 +125,8 @@ pub trait Memory {
     fn line(&self, index: u32) -> Option<Self::Line<'_>>;
     /// A slot, if the index is in range.
     fn slot(&self, index: u32) -> Option<Self::Slot<'_>>;
+    /// Its hot line, likewise.
+    fn hot(&self, index: u32) -> Option<Self::Hot<'_>>;
     /// Tries to take a line lock, bounded.
     fn lock_line(&self, lock: u32) -> bool;
     /// Gives a line lock back.
@@ -267,9 +279,23 @@ pub fn position(line: &impl LineRef, fingerprint: u64) -> u32 {
     LINE
 }
 
+/// The same for a connection that is settled and live, whose entry has no
+/// class: half the work.
+#[inline(always)]
+pub fn settled(line: &impl LineRef, fingerprint: u64) -> u32 {
+    let mut position = 0;
+    while position < LINE {
+        if line.entry(position) == fingerprint {
+            return position;
+        }
+        position += 1;
+    }
+    LINE
+}
+
 /// Takes a slot's lock; `None` when it stayed taken.
 #[inline(always)]
-pub fn lock(slot: &impl SlotRef) -> Option<Snapshot> {
+pub fn lock(slot: &impl HotRef) -> Option<Snapshot> {
     let mut tries = 0;
     while tries < LOCK_TRIES {
         let state = slot.load();

@@ -94,6 +94,15 @@ impl Tuple {
         Some((Self { words }, usize::from(!lower)))
     }
 
+    /// The same tuple. Without a branch between the words: a comparison of this
+    /// size becomes a call of `memcmp`, which BPF has only byte by byte.
+    #[inline(always)]
+    pub const fn is(&self, other: &Self) -> bool {
+        let [a, b, c, d, e] = self.words;
+        let [v, w, x, y, z] = other.words;
+        (a ^ v) | (b ^ w) | (c ^ x) | (d ^ y) | (e ^ z) == 0
+    }
+
     /// The endpoint of one side.
     #[inline(always)]
     pub const fn endpoint(&self, side: Side) -> Endpoint {

@@ -19,6 +19,8 @@ mod claims;
 mod displacement;
 #[path = "loom/endings.rs"]
 mod endings;
+#[path = "loom/fast.rs"]
+mod fast;
 #[path = "loom/reader.rs"]
 mod reader;
 #[path = "loom/sweeps.rs"]

@@ -50,6 +50,20 @@ pub static SETTINGS: Array<Settings, 1, MMAPABLE> = Array::new();
 #[btf_map]
 pub static SCRATCH: PerCpuArray<Segment, 1> = PerCpuArray::new();
 
+/// This CPU's last reading of the coarse clock.
+#[btf_map]
+pub static CLOCK: PerCpuArray<Clock, 1> = PerCpuArray::new();
+
+/// A reading of the coarse clock, and until when it holds.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct Clock {
+    /// The kernel's tick at which it was read.
+    pub jiffies: u64,
+    /// `CLOCK_MONOTONIC_COARSE`.
+    pub nanoseconds: u64,
+}
+
 /// Number of fingerprint lines - 1.
 #[unsafe(no_mangle)]
 pub static LINE_MASK: Global<u32> = Global::new(0);

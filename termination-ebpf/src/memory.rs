@@ -15,7 +15,7 @@ use termination_common::{
     segment::Segment,
     slot::{Cold, Half, Hot},
     state::{LOCK_TRIES, Snapshot},
-    table::{Head, LineRef, Memory, Place, SlotRef},
+    table::{Head, HotRef, LineRef, Memory, Place, SlotRef},
 };
 
 use crate::maps::{
@@ -40,10 +40,14 @@ pub struct Maps;
 #[derive(Clone, Copy)]
 pub struct Line(*mut u64);
 
+/// An element of HOT.
+#[derive(Clone, Copy)]
+pub struct HotLine(*mut Hot);
+
 /// A slot: its elements of HOT and COLD.
 #[derive(Clone, Copy)]
 pub struct Slot {
-    hot: *mut Hot,
+    hot: HotLine,
     cold: *mut Cold,
 }
 
@@ -91,37 +95,68 @@ fn exchange(word: *mut u64, old: u64, new: u64) -> bool {
     }
 }
 
-impl SlotRef for Slot {
+impl HotRef for HotLine {
     #[inline(always)]
     fn load(&self) -> Snapshot {
         // SAFETY: a map value; an aligned 64-bit read is atomic.
-        Snapshot(unsafe { read_volatile(&raw const (*self.hot).word) })
+        Snapshot(unsafe { read_volatile(&raw const (*self.0).word) })
     }
 
     #[inline(always)]
     fn exchange(&self, old: Snapshot, new: Snapshot) -> bool {
         // SAFETY: taking the address of a field of a valid map value.
-        exchange(unsafe { &raw mut (*self.hot).word }, old.0, new.0)
+        exchange(unsafe { &raw mut (*self.0).word }, old.0, new.0)
     }
 
     #[inline(always)]
     fn store(&self, new: Snapshot) {
         // SAFETY: as above.
-        release(unsafe { &raw mut (*self.hot).word }, new.0);
+        release(unsafe { &raw mut (*self.0).word }, new.0);
     }
 
     #[inline(always)]
-    fn with<R>(&self, f: impl FnOnce(&mut [Half; 2], &mut Cold) -> R) -> R {
-        // SAFETY: map values live as long as the program runs, and the caller
+    fn halves<R>(&self, f: impl FnOnce(&mut [Half; 2]) -> R) -> R {
+        // SAFETY: a map value lives as long as the program runs, and the caller
         // holds the slot's lock, so nobody else has a reference to these. The
-        // word before the halves is not among them.
-        unsafe { f(&mut (*self.hot).half, &mut *self.cold) }
+        // word before them is not among them.
+        unsafe { f(&mut (*self.0).half) }
+    }
+}
+
+impl HotRef for Slot {
+    #[inline(always)]
+    fn load(&self) -> Snapshot {
+        self.hot.load()
+    }
+
+    #[inline(always)]
+    fn exchange(&self, old: Snapshot, new: Snapshot) -> bool {
+        self.hot.exchange(old, new)
+    }
+
+    #[inline(always)]
+    fn store(&self, new: Snapshot) {
+        self.hot.store(new);
+    }
+
+    #[inline(always)]
+    fn halves<R>(&self, f: impl FnOnce(&mut [Half; 2]) -> R) -> R {
+        self.hot.halves(f)
+    }
+}
+
+impl SlotRef for Slot {
+    #[inline(always)]
+    fn with<R>(&self, f: impl FnOnce(&mut [Half; 2], &mut Cold) -> R) -> R {
+        // SAFETY: as for the halves.
+        self.hot.halves(|half| f(half, unsafe { &mut *self.cold }))
     }
 }
 
 impl Memory for Maps {
     type Line<'a> = Line;
     type Slot<'a> = Slot;
+    type Hot<'a> = HotLine;
 
     #[inline(always)]
     fn mask(&self) -> u32 {
@@ -142,9 +177,14 @@ impl Memory for Maps {
 
     #[inline(always)]
     fn slot(&self, index: u32) -> Option<Slot> {
-        let hot = HOT.get_ptr_mut(index)?;
+        let hot = self.hot(index)?;
         let cold = COLD.get_ptr_mut(index)?;
         Some(Slot { hot, cold })
+    }
+
+    #[inline(always)]
+    fn hot(&self, index: u32) -> Option<HotLine> {
+        HOT.get_ptr_mut(index).map(HotLine)
     }
 
     #[inline(always)]
@@ -323,7 +363,7 @@ fn report(first: u64, time: u64, word: u64) -> bool {
         return false;
     };
     let to = entry.as_mut_ptr().cast::<u64>();
-    let hot = slot.hot.cast::<u64>();
+    let hot = slot.hot.0.cast::<u64>();
     let cold = slot.cold.cast::<u64>();
     // SAFETY: `to` has the 27 words of a `Record` (216 bytes): two of head,
     // eight of hot, seventeen of cold, checked at compile time below. The

@@ -6,7 +6,7 @@ mod sum;
 use core::{
     arch::asm,
     ffi::c_void,
-    mem::transmute_copy,
+    mem::{MaybeUninit, transmute_copy},
     ptr::{from_mut, with_exposed_provenance},
 };
 
@@ -133,14 +133,17 @@ unsafe fn load<const N: usize>(pointer: *const u8) -> [u8; N] {
     }
     macro_rules! words {
         ($words:ident: $($index:literal at $place:literal),+) => {
-            $( if N >= $place + 4 { $words[$index] = access!("u32", u32, $place); } )+
+            $( if N >= $place + 4 {
+                $words[$index] = MaybeUninit::new(access!("u32", u32, $place));
+            } )+
         };
     }
     const { assert!(matches!(N, 1 | 2) || N.is_multiple_of(4) && N <= 40) };
-    let mut words = [0u32; 10];
+    // Not zeroed: that would be a call of `memset`, byte by byte.
+    let mut words = [const { MaybeUninit::<u32>::uninit() }; 10];
     match N {
-        1 => words[0] = access!("u8", u32, 0),
-        2 => words[0] = access!("u16", u32, 0),
+        1 => words[0] = MaybeUninit::new(access!("u8", u32, 0)),
+        2 => words[0] = MaybeUninit::new(access!("u16", u32, 0)),
         _ => {
             words!(
                 words: 0 at 0, 1 at 4, 2 at 8, 3 at 12, 4 at 16,
@@ -148,12 +151,46 @@ unsafe fn load<const N: usize>(pointer: *const u8) -> [u8; N] {
             );
         }
     }
-    // SAFETY: 40 bytes, of which N are wanted; the machine is little-endian,
+    // SAFETY: of 40 bytes the first N are wanted and were read; the machine is little-endian,
     // as are all that this is built for, so the low bytes come first.
     unsafe { transmute_copy(&words) }
 }
 
+/// The `N` 32-bit words at `pointer`, in host order.
+///
+/// # Safety
+/// The bytes are there.
+#[inline(always)]
+unsafe fn load_words<const N: usize>(pointer: *const u8) -> [u32; N] {
+    let mut words = [0; N];
+    let mut index = 0;
+    while index < N {
+        let value: u64;
+        // SAFETY: within the bytes; it reads, and nothing else. In assembly for
+        // the reason above.
+        unsafe {
+            asm!(
+                "{0} = *(u32 *)({1} + 0)",
+                lateout(reg) value,
+                in(reg) pointer.add(index * 4),
+                options(pure, readonly, nostack, preserves_flags)
+            );
+        }
+        words[index] = u32::from_be(value as u32);
+        index += 1;
+    }
+    words
+}
+
 impl Bytes for Linear {
+    #[inline(always)]
+    fn words<const N: usize>(&self, offset: usize) -> Option<[u32; N]> {
+        let start = self.at(offset, N * 4)?;
+        // SAFETY: `at` has checked that they are in the packet, which nobody
+        // else writes while the program runs.
+        Some(unsafe { load_words(start) })
+    }
+
     #[inline(always)]
     fn array<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
         let start = self.at(offset, N)?;

@@ -7,7 +7,10 @@ use crate::{
     segment::Segment,
     slot::bit,
     state::{Snapshot, fact},
-    table::{ATTEMPTS_MAX, LINE, LOCKS, LineRef, Memory, Place, SlotRef, census, lock, ones, pick},
+    table::{
+        ATTEMPTS_MAX, HotRef, LINE, LOCKS, LineRef, Memory, Place, SlotRef, census, lock, ones,
+        pick,
+    },
     taxonomy::Sequel,
     timer,
 };

@@ -6,19 +6,21 @@
 //! who gives up counts it.
 
 mod claim;
+mod fast;
 mod report;
 mod sweep;
 
 pub use claim::{claim, fill};
+pub use fast::fast;
 pub use report::{act, tell};
 pub use sweep::sweep;
 
 use crate::{
     counters::{self, Loss},
     engine::{self, Effects, Flow},
-    segment::{Segment, mark},
+    segment::{Fast, Segment, mark},
     state::{Snapshot, fact},
-    table::{LINE, LineRef, Memory, Place, SlotRef, entry, lock, position},
+    table::{HotRef, LINE, LineRef, Memory, Place, SlotRef, entry, lock, position},
 };
 
 /// What became of a visit to a slot.
@@ -34,6 +36,18 @@ pub enum Visit {
 /// Applies one segment to the table.
 #[inline(always)]
 pub fn observe<M: Memory>(memory: &M, segment: &mut Segment) {
+    if let Some(plain) = Fast::of(segment)
+        && fast(memory, &plain)
+    {
+        return;
+    }
+    observe_any(memory, segment);
+}
+
+/// [`observe`] for a segment that is not for the fast way: the kernel programs,
+/// which have tried that with less than a whole [`Segment`].
+#[inline(always)]
+pub fn observe_any<M: Memory>(memory: &M, segment: &mut Segment) {
     memory.count(counters::SEGMENTS);
     let place = Place::of(&segment.tuple, memory.seed(), memory.mask());
     // A slot that was freed or taken over meanwhile is looked for once more.
@@ -95,7 +109,7 @@ pub fn visit<M: Memory>(memory: &M, index: u32, segment: &mut Segment) -> u32 {
         segment.marks &= !mark::COARSE_TIME;
     }
     let (mut state, effects, done) = slot.with(|half, cold| {
-        if taken.is_free() || cold.tuple != segment.tuple {
+        if taken.is_free() || !cold.tuple.is(&segment.tuple) {
             return (taken, Effects::NONE, Visit::Gone as u32);
         }
         let mut flow = Flow {
@@ -139,7 +153,7 @@ fn mark_missed<M: Memory>(memory: &M, index: u32, slot: &impl SlotRef, segment: 
 /// meanwhile. A mark set between the look and the store is lost: a gap is then
 /// not said, but never invented.
 #[inline(always)]
-fn unlock(slot: &impl SlotRef, taken: Snapshot, state: Snapshot) {
+fn unlock(slot: &impl HotRef, taken: Snapshot, state: Snapshot) {
     let marked = state.is_live() && slot.load() != taken.locked();
     let state = if marked {
         state.with(fact::GAPS)

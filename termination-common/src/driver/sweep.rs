@@ -8,7 +8,7 @@ use crate::{
     policy::Timers,
     slot::SlotId,
     state::Snapshot,
-    table::{Head, LINE, LOCKS, LineRef, Memory, SlotRef, lock},
+    table::{Head, HotRef, LINE, LOCKS, LineRef, Memory, SlotRef, lock},
     taxonomy::Sequel,
     timer,
 };

@@ -10,6 +10,7 @@
 
 pub mod cause;
 pub mod decide;
+pub mod fast;
 pub mod handshake;
 pub mod linger;
 pub mod pending;

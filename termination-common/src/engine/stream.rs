@@ -47,7 +47,7 @@ pub fn window(half: &Half) -> u32 {
 }
 
 /// Segments of one end among which its SYN, retransmitted, is looked for.
-const SYN_PAYLOAD: u32 = 4;
+pub(super) const SYN_PAYLOAD: u32 = 4;
 
 /// The first segment of a connection met midstream.
 #[inline(always)]

@@ -11,6 +11,7 @@
 //! super-segments.
 
 mod checksum;
+mod fast;
 mod ip;
 mod link;
 mod tcp;
@@ -22,6 +23,7 @@ pub mod build;
 mod tests;
 
 pub use checksum::{fold, pseudo_header, tcp_checksum_ok};
+pub use fast::fast;
 pub use ip::ip;
 pub use link::{by_ethertype, ethernet, ethertype};
 
@@ -34,6 +36,10 @@ use crate::{segment::Segment, taxonomy::vocabulary};
 pub trait Bytes: Copy {
     /// The `N` bytes at `offset`, if all of them are within reach.
     fn array<const N: usize>(&self, offset: usize) -> Option<[u8; N]>;
+
+    /// The `N` 32-bit words at `offset`, in host order, if all of them are
+    /// within reach: what [`Self::array`] reads, for those who need no bytes.
+    fn words<const N: usize>(&self, offset: usize) -> Option<[u32; N]>;
 
     /// The ones-complement sum of `length` bytes at `offset` as big-endian
     /// 16-bit words, an odd last byte padded with zero, folded to 16 bits
@@ -82,6 +88,12 @@ impl Bytes for &[u8] {
     #[inline(always)]
     fn array<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
         self.get(offset..)?.first_chunk().copied()
+    }
+
+    #[inline(always)]
+    fn words<const N: usize>(&self, offset: usize) -> Option<[u32; N]> {
+        let (words, _) = self.get(offset..)?.as_chunks::<4>();
+        Some(words.first_chunk::<N>()?.map(u32::from_be_bytes))
     }
 
     fn sum(&self, offset: usize, length: usize) -> Option<u32> {

@@ -33,7 +33,7 @@ mod kind {
 const FAST_OPEN_EXPERIMENT: u16 = 0xf989;
 
 /// No-op, no-op, timestamps of length 10.
-const ALIGNED_TIMESTAMPS: u32 = 0x0101_080a;
+pub(super) const ALIGNED_TIMESTAMPS: u32 = 0x0101_080a;
 
 /// No-op, no-op, SACK; plus the length of all options, where nothing but
 /// timestamps, as above, precedes. The length of SACK is 14 less than that.

@@ -12,7 +12,7 @@ use termination_common::{
     policy::Settings,
     slot::{Cold, Half, Hot, Slot},
     state::{LOCK_TRIES, Snapshot},
-    table::{Head, LINE, LineRef, Memory, SlotRef, entry},
+    table::{Head, HotRef, LINE, LineRef, Memory, SlotRef, entry},
 };
 
 use super::{
@@ -51,7 +51,7 @@ pub(crate) struct Handle<'a> {
     patient: bool,
 }
 
-impl SlotRef for Handle<'_> {
+impl HotRef for Handle<'_> {
     fn load(&self) -> Snapshot {
         let state = Snapshot(self.cell.word.load(Ordering::Relaxed));
         if state.is_locked() && self.patient {
@@ -78,6 +78,12 @@ impl SlotRef for Handle<'_> {
         self.cell.word.swap(new.0, Ordering::Release);
     }
 
+    fn halves<R>(&self, f: impl FnOnce(&mut [Half; 2]) -> R) -> R {
+        self.with(|half, _| f(half))
+    }
+}
+
+impl SlotRef for Handle<'_> {
     fn with<R>(&self, f: impl FnOnce(&mut [Half; 2], &mut Cold) -> R) -> R {
         self.cell.contents.with_mut(|contents| {
             // SAFETY: loom checks that nobody else is here.
@@ -90,6 +96,7 @@ impl SlotRef for Handle<'_> {
 impl Memory for Model {
     type Line<'a> = Line<'a>;
     type Slot<'a> = Handle<'a>;
+    type Hot<'a> = Handle<'a>;
 
     fn mask(&self) -> u32 {
         self.lines.len() as u32 - 1
@@ -115,6 +122,10 @@ impl Memory for Model {
             cell: self.slots.get((line * self.places + position) as usize)?,
             patient: self.patient,
         })
+    }
+
+    fn hot(&self, index: u32) -> Option<Handle<'_>> {
+        self.slot(index)
     }
 
     fn lock_line(&self, lock: u32) -> bool {

@@ -100,6 +100,26 @@ impl Talk {
         self.segment(CLIENT, ACK, 1, 1, 100)
     }
 
+    /// The client's payload of round `round`, 100 bytes each.
+    pub(crate) fn sends(&self, round: u32) -> Segment {
+        self.segment(CLIENT, ACK, 1 + round * 100, 1, 100)
+    }
+
+    /// The server's ACK of so many rounds.
+    pub(crate) fn acks(&self, rounds: u32) -> Segment {
+        self.segment(SERVER, ACK, 1, 1 + rounds * 100, 0)
+    }
+
+    /// The server's first payload, after four rounds.
+    pub(crate) fn answers(&self) -> Segment {
+        self.segment(SERVER, ACK, 1, 401, 50)
+    }
+
+    /// The server's RST after four rounds.
+    pub(crate) fn resets(&self) -> Segment {
+        self.segment(SERVER, Flags::RST | ACK, 1, 401, 0)
+    }
+
     /// The client's FIN; nothing was sent before.
     pub(crate) fn client_fin(&self) -> Segment {
         self.segment(CLIENT, FIN | ACK, 1, 1, 0)

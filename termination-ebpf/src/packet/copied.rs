@@ -5,7 +5,7 @@ use aya_ebpf::{
 };
 use termination_common::wire::{Bytes, Step};
 
-use super::{advance, forget, load, repeat};
+use super::{advance, forget, load, load_words, repeat};
 
 /// Bytes of an skb that are copied where direct access does not reach: more
 /// than Ethernet, QinQ, IPv6 and TCP with all options (14 + 8 + 40 + 60), and
@@ -46,6 +46,15 @@ impl Copied {
 }
 
 impl Bytes for Copied {
+    #[inline(always)]
+    fn words<const N: usize>(&self, offset: usize) -> Option<[u32; N]> {
+        if offset > HEADERS - N * 4 || offset + N * 4 > self.length {
+            return None;
+        }
+        // SAFETY: so many bytes from there are in the buffer.
+        Some(unsafe { load_words(advance(self.bytes, offset)) })
+    }
+
     #[inline(always)]
     fn array<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
         if offset > HEADERS - N || offset + N > self.length {

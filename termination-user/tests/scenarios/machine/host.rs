@@ -10,10 +10,10 @@ use termination_common::{
     driver,
     exchange::{Operation, Record},
     policy::{Settings, Timers},
-    segment::{Segment, mark},
+    segment::{Fast, Segment, mark},
     slot::{Cold, Half, Hot, Slot, SlotId},
     state::Snapshot,
-    table::{Head, LINE, LOCKS, LineRef, Memory, SlotRef},
+    table::{Head, HotRef, LINE, LOCKS, LineRef, Memory, SlotRef},
     time::tick,
     timer,
     wire::{self, Context},
@@ -35,11 +35,33 @@ pub(crate) struct Host {
     counters: Vec<Cell<u64>>,
     records: RefCell<Vec<Record>>,
     pub(crate) settings: Settings,
+    way: Way,
+    fast: Cell<u64>,
+    meanwhile: RefCell<Option<Meanwhile>>,
+}
+
+/// What another CPU does.
+type Meanwhile = Box<dyn FnOnce(&Host)>;
+
+/// Which way segments go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// The fast one if it is theirs, as everywhere but in a test.
+    Fast,
+    /// All through the whole step: what the fast way is measured by.
+    Whole,
 }
 
 impl Host {
     pub(crate) fn new(settings: Settings) -> Self {
+        Self::on(settings, Way::Fast)
+    }
+
+    pub(crate) fn on(settings: Settings, way: Way) -> Self {
         Self {
+            way,
+            fast: Cell::new(0),
+            meanwhile: RefCell::default(),
             lines: (0..LINES)
                 .map(|_| array::from_fn(|_| Cell::new(0)))
                 .collect(),
@@ -59,11 +81,43 @@ impl Host {
                 if segment.has(mark::ODD_FLAGS) {
                     self.count(counters::ODD_FLAGS);
                 }
-                driver::observe(self, &mut segment);
+                self.apply(&mut segment, bytes);
             }
             Err(skip) => self.count(counters::SKIP + skip as usize),
         }
         self.check();
+    }
+
+    fn apply(&self, segment: &mut Segment, bytes: &[u8]) {
+        let short = Fast::of(segment);
+        if let Some(read) = wire::fast(bytes) {
+            let read = Fast {
+                tick: segment.tick(),
+                home: segment.home,
+                packets: segment.packets,
+                ..read
+            };
+            assert_eq!(Some(read), short, "both parsers read the same");
+        }
+        if let Some(short) = short
+            && self.way == Way::Fast
+            && driver::fast(self, &short)
+        {
+            self.fast.set(self.fast.get() + 1);
+        } else {
+            driver::observe_any(self, segment);
+        }
+    }
+
+    /// Has this done between the next look for a slot on the fast way and the
+    /// look at the slot.
+    pub(crate) fn meanwhile(&self, done: impl FnOnce(&Self) + 'static) {
+        *self.meanwhile.borrow_mut() = Some(Box::new(done));
+    }
+
+    /// Segments that went the fast way.
+    pub(crate) fn fast(&self) -> u64 {
+        self.fast.get()
     }
 
     /// What the controller does at `now`, until nothing is due any more.
@@ -105,6 +159,12 @@ impl Host {
         let counters = self.counters().0;
         let begun = counters[counters::OPENED] + counters[counters::MIDSTREAM];
         assert_eq!(begun, live + self.counters().endings(), "conservation");
+    }
+
+    /// Where the slots in use are.
+    pub(crate) fn places(&self) -> Vec<u32> {
+        let slots = 0..self.slots.len() as u32;
+        slots.filter(|&slot| !self.state(slot).is_free()).collect()
     }
 
     /// All slots in use, without their places.
@@ -172,7 +232,7 @@ impl LineRef for Line<'_> {
 #[derive(Clone, Copy)]
 pub(crate) struct Place<'a>(&'a Words);
 
-impl SlotRef for Place<'_> {
+impl HotRef for Place<'_> {
     fn load(&self) -> Snapshot {
         Snapshot(self.0.0.get())
     }
@@ -189,6 +249,12 @@ impl SlotRef for Place<'_> {
         self.0.0.set(new.0);
     }
 
+    fn halves<R>(&self, f: impl FnOnce(&mut [Half; 2]) -> R) -> R {
+        self.with(|half, _| f(half))
+    }
+}
+
+impl SlotRef for Place<'_> {
     fn with<R>(&self, f: impl FnOnce(&mut [Half; 2], &mut Cold) -> R) -> R {
         assert!(self.load().is_locked(), "the lock guards the contents");
         let (half, cold) = &mut *self.0.1.borrow_mut();
@@ -199,6 +265,7 @@ impl SlotRef for Place<'_> {
 impl Memory for Host {
     type Line<'a> = Line<'a>;
     type Slot<'a> = Place<'a>;
+    type Hot<'a> = Place<'a>;
 
     fn mask(&self) -> u32 {
         LINES - 1
@@ -214,6 +281,13 @@ impl Memory for Host {
 
     fn slot(&self, index: u32) -> Option<Place<'_>> {
         self.slots.get(index as usize).map(Place)
+    }
+
+    fn hot(&self, index: u32) -> Option<Place<'_>> {
+        if let Some(done) = self.meanwhile.take() {
+            done(self);
+        }
+        self.slot(index)
     }
 
     fn lock_line(&self, lock: u32) -> bool {

@@ -4,7 +4,7 @@
 mod host;
 pub(crate) mod kernel;
 
-pub(crate) use host::Host;
+pub(crate) use host::{Host, Way};
 pub(crate) use kernel::{kernel, since};
 
 use termination_common::{

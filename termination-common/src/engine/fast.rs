@@ -1,0 +1,88 @@
+//! What nearly every segment does: it carries new payload or acks some, on a
+//! connection where nothing is open to question. It moves its own half of the
+//! hot line and nothing else.
+//!
+//! [`step`] does what [`super::step`] would do, or nothing. The tests hold the
+//! two against each other (`the_fast_step_is_the_step`).
+
+use super::stream::{move_sent, window_max};
+use crate::{
+    segment::Fast,
+    serial::{after, before},
+    slot::{Half, bit},
+    state::{Snapshot, fact},
+};
+
+/// Segments of one end among which its SYN, retransmitted, is looked for.
+const SYN_PAYLOAD: u32 = super::stream::SYN_PAYLOAD;
+
+/// Nothing is open to question: live, established, no FIN, nothing pending.
+#[inline(always)]
+pub const fn applies(state: Snapshot) -> bool {
+    state.is_live()
+        && !state.is_locked()
+        && state.is(fact::ESTABLISHED)
+        && !state.any(fact::PENDING | fact::FIN)
+}
+
+/// Applies the segment to a connection for whose state [`applies`] holds and
+/// whose lock is held. False if it takes more than this; then nothing was
+/// changed.
+#[inline(always)]
+pub fn step(half: &mut [Half; 2], segment: &Fast) -> bool {
+    let x = segment.side();
+    let (mine, other) = (half[x & 1], half[x & 1 ^ 1]);
+    // Both were seen and have acked; what SYN there was is acked; no question
+    // of the other end's waits for an answer, and none of its own.
+    const OPEN: u16 = bit::UNANSWERED | bit::PROBED | bit::FIN;
+    const KNOWN: u16 = bit::SEEN | bit::ACK;
+    if (mine.bits & KNOWN) != KNOWN
+        || other.bits & (KNOWN | OPEN) != KNOWN
+        || other.bits & (bit::SYN | bit::SYN_ACKED) == bit::SYN
+        || mine.home != segment.home
+        || segment.window == 0
+    {
+        return false;
+    }
+    // Its receiver would take it (super::plausible::faults).
+    let end = segment.seq.wrapping_add(segment.payload);
+    let window = window_max(&other);
+    if after(end, other.acked.wrapping_add(window))
+        || before(segment.seq, other.acked.wrapping_sub(window))
+        || after(segment.ack, other.sent)
+        || before(segment.ack, other.sent.wrapping_sub(window_max(&mine)))
+    {
+        return false;
+    }
+    let mut bits = mine.bits;
+    if segment.payload == 0 {
+        let probe = segment.seq == other.acked.wrapping_sub(1) && before(segment.seq, mine.sent);
+        let repeats = segment.seq == mine.sent && segment.ack == mine.acked;
+        if bits & bit::PURE_ACK == 0 || probe || repeats {
+            return false;
+        }
+    } else {
+        if bits & bit::DATA == 0
+            || mine.segments < SYN_PAYLOAD
+            || !after(end, mine.sent)
+            || after(segment.seq, mine.sent)
+        {
+            return false;
+        }
+        bits &= !bit::BACKLOG;
+        if after(mine.sent, other.acked) {
+            bits |= bit::BACKLOG;
+        }
+    }
+    let half = &mut half[x & 1];
+    half.bits = bits;
+    move_sent(half, end);
+    if !before(segment.ack, half.acked) {
+        half.acked = segment.ack;
+        half.window = segment.window;
+        half.window_max = half.window_max.max(segment.window);
+    }
+    half.segments = half.segments.saturating_add(u32::from(segment.packets));
+    half.last = segment.tick;
+    true
+}
