@@ -12,6 +12,8 @@
 )]
 
 #[cfg(target_arch = "bpf")]
+pub mod draw;
+#[cfg(target_arch = "bpf")]
 pub mod maps;
 #[cfg(target_arch = "bpf")]
 pub mod memory;
@@ -19,6 +21,8 @@ pub mod memory;
 pub mod packet;
 #[cfg(target_arch = "bpf")]
 pub mod programs;
+#[cfg(target_arch = "bpf")]
+pub mod rivals;
 
 /// A panic cannot be reached: the verifier refuses programs with a loop that
 /// has no end. It must exist all the same.

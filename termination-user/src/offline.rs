@@ -21,7 +21,7 @@ use termination_common::{
     engine::{self, Effects, Flow},
     exchange::Record,
     policy::{Settings, Timers},
-    segment::{Segment, mark},
+    segment::{Fast, Segment, mark},
     slot::Slot,
     state::Snapshot,
     taxonomy::{Outcome, Sequel},
@@ -162,6 +162,14 @@ impl Offline {
             self.open(hash, segment, out);
             return;
         };
+        if let Some(fast) = Fast::of(segment) {
+            let hot = &mut self.places[index as usize].slot.hot;
+            if engine::fast::applies(Snapshot(hot.word)) && engine::fast::step(&mut hot.half, &fast)
+            {
+                // The alarm that is set is early enough.
+                return;
+            }
+        }
         let settings = self.settings;
         let before = shape(&self.places[index as usize].slot.hot);
         let effects = self.with(index, |flow| engine::step(flow, segment, &settings));

@@ -17,7 +17,7 @@ pub(crate) const OVERRIDE: &str = "TERMINATION_BPF_TOOLCHAIN";
 ///
 /// Not `1`: aya-build would take that as a wish to build the standard library.
 pub(crate) const BOOTSTRAP: &str =
-    "aya_ebpf,termination_ebpf,termination_common,termination,termination_test";
+    "aya_ebpf,termination_ebpf,termination_common,termination,termination_test,termination_bench";
 
 /// The target whose `core` library the compiler needs.
 pub(crate) const TARGET: &str = "bpfel-unknown-none";

@@ -36,7 +36,7 @@ pub fn fast<B: Bytes>(bytes: B) -> Option<Fast> {
         // Version 4, five words; no fragment; TCP.
         if first >> 24 != 0x45
             || fragment & 0x3fff != 0
-            || protocol >> 16 & 0xff != protocol::TCP as u32
+            || protocol >> 16 & 0xff != u32::from(protocol::TCP)
         {
             return None;
         }
@@ -47,7 +47,7 @@ pub fn fast<B: Bytes>(bytes: B) -> Option<Fast> {
     } else if kind == ethertype::IPV6 {
         let [first, next, a, b, c, d, e, f, g, h] = bytes.words::<V6>(at)?;
         let length = next >> 16;
-        if first >> 28 != 6 || next >> 8 & 0xff != protocol::TCP as u32 || length == 0 {
+        if first >> 28 != 6 || next >> 8 & 0xff != u32::from(protocol::TCP) || length == 0 {
             return None;
         }
         let ends = [[join(a, b), join(c, d)], [join(e, f), join(g, h)]];

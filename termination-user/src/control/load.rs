@@ -32,6 +32,11 @@ pub const OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "
 pub const TEST_OBJECT: &[u8] =
     aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/termination-test"));
 
+/// The same with what they are compared with: for measurements
+/// (`termination-ebpf/src/bench.rs`).
+pub const BENCH_OBJECT: &[u8] =
+    aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/termination-bench"));
+
 /// Name of the program that acts on slots for user space.
 const SWEEP: &str = "sweep";
 

@@ -16,7 +16,7 @@ use termination_user::{
 use crate::{
     judge,
     language::{self, Act, Route},
-    machine::{Host, kernel, since},
+    machine::{Host, host::Way, kernel, since},
     table::{self, Scenario},
 };
 
@@ -77,7 +77,7 @@ fn step(host: &mut Host, act: &Act) {
 #[test]
 fn in_the_kernel_each_has_the_same_state_and_records_at_every_step() {
     each(|scenario, route| {
-        let mut host = Host::new(SETTINGS);
+        let mut host = Host::on(SETTINGS, Way::Whole);
         let mut kernel = kernel();
         kernel.set(SETTINGS);
         let before = kernel.counters();

@@ -1,10 +1,11 @@
 //! Two machines that must agree: the programs in the kernel, and the same
 //! driver and engine over a table on the heap.
 
-mod host;
+mod fast;
+pub(crate) mod host;
 pub(crate) mod kernel;
 
-pub(crate) use host::{Host, Way};
+pub(crate) use host::Host;
 pub(crate) use kernel::{kernel, since};
 
 use termination_common::{

@@ -1,0 +1,64 @@
+//! For measurements: each program draws a connection, writes it into the frame
+//! and then does more or less of what the live program does. Entry points only.
+#![no_std]
+#![cfg_attr(target_arch = "bpf", no_main)]
+
+#[cfg(target_arch = "bpf")]
+mod entry {
+    use aya_ebpf::{bindings::xdp_action::XDP_PASS, macros::xdp, programs::XdpContext};
+    use termination_ebpf::{
+        draw,
+        programs::{self, Live},
+        rivals,
+    };
+
+    /// Nothing: what BPF_PROG_TEST_RUN itself takes.
+    #[xdp(frags)]
+    pub(crate) fn empty(_context: XdpContext) -> u32 {
+        XDP_PASS
+    }
+
+    /// The draw alone: what is taken off the others.
+    #[xdp(frags)]
+    pub(crate) fn drawn(context: XdpContext) -> u32 {
+        draw::draw(&context);
+        XDP_PASS
+    }
+
+    /// Up to the segment.
+    #[xdp(frags)]
+    pub(crate) fn parse(context: XdpContext) -> u32 {
+        draw::draw(&context);
+        programs::parse_only::<Live>(&context)
+    }
+
+    /// All of it.
+    #[xdp(frags)]
+    pub(crate) fn full(context: XdpContext) -> u32 {
+        draw::draw(&context);
+        programs::ingress_xdp::<Live>(&context)
+    }
+
+    /// The segment into a BPF hash map.
+    #[xdp(frags)]
+    pub(crate) fn hash(context: XdpContext) -> u32 {
+        draw::draw(&context);
+        rivals::hash::<Live>(&context)
+    }
+
+    /// The segment into a BPF LRU hash map.
+    #[xdp(frags)]
+    pub(crate) fn lru(context: XdpContext) -> u32 {
+        draw::draw(&context);
+        rivals::lru::<Live>(&context)
+    }
+
+    /// Time passes; run by the controller only.
+    #[xdp]
+    pub(crate) fn sweep(context: XdpContext) -> u32 {
+        programs::sweep(&context)
+    }
+}
+
+#[cfg(not(target_arch = "bpf"))]
+fn main() {}
