@@ -181,6 +181,29 @@ pub(super) const TABLE: &[Scenario] = &[
         ],
     ),
     scenario(
+        "reset_at_zero",
+        "the form that answers a SYN, at an open connection that has sent no FIN",
+        "open
+         R RA =0 1 win=0
+         wait 60s",
+        &[
+            "rst_rejected by=responder verdict=future",
+            "live established",
+        ],
+    ),
+    scenario(
+        "in_step_with_a_retransmission",
+        "met midstream by a retransmission: what its sender sent last was seen, but is old",
+        "O A 1 1000
+         R PA 500+100 1
+         R R 600 win=0
+         wait 60s",
+        &[
+            "rst_rejected by=responder verdict=old",
+            "live established seen=midstream",
+        ],
+    ),
+    scenario(
         "window_edge",
         "the last number in the window is in it",
         "open
@@ -202,6 +225,33 @@ pub(super) const TABLE: &[Scenario] = &[
         &[
             "reset by=responder phase=midstream verdict=unverifiable cause=no_connection \
            evidence=wire_weak seen=midstream segments=1/1",
+        ],
+    ),
+    scenario(
+        "unverifiable_not_refuted_by_an_ack",
+        "an ACK that repeats itself is no challenge where nobody knows what is due",
+        "O A 1 1
+         R R 77 win=0
+         O A 1 1
+         wait 4s",
+        &[
+            "reset by=responder phase=midstream verdict=unverifiable cause=no_connection \
+           evidence=wire_weak seen=midstream",
+        ],
+    ),
+    scenario(
+        "doubt_counts_from_the_first",
+        "another RST in doubt does not put the decision off",
+        "open
+         O PA 1+100 1
+         R A 1 101
+         R R 1000 win=0
+         wait 2s
+         R R 2000 win=0
+         wait 1500ms",
+        &[
+            "reset by=responder phase=first_data verdict=in_window cause=no_connection \
+           evidence=wire_weak",
         ],
     ),
     scenario(

@@ -171,6 +171,16 @@ pub(super) const TABLE: &[Scenario] = &[
         ],
     ),
     scenario(
+        "time_wait_missing_answers_the_fin",
+        "an RST at its own FIN answers no FIN that came in reply",
+        "open
+         O FA 1 1
+         R A 1 2
+         R FA 1 2
+         O R 1 win=0",
+        &["reset_after_own_fin by=originator phase=closing verdict=fin_minus_one"],
+    ),
+    scenario(
         "time_wait_held_by_the_other",
         "an RST of who closed first, but it answers no FIN: its cause is not told",
         "open
