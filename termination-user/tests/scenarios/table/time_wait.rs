@@ -162,6 +162,23 @@ pub(super) const TABLE: &[Scenario] = &[
         ],
     ),
     scenario(
+        "both_wait_and_one_opens_anew",
+        "where both wait, a SYN has the other's rule to keep",
+        "open
+         O FA 1 1
+         R FA 1 1
+         O A 2 2
+         R A 2 2
+         wait 10s
+         O S 5000 ws=7
+         R SA 70000 5001 ws=7",
+        &[
+            "graceful_simultaneous by=both phase=closing holder=both",
+            "time_wait reused_by_sequence answer=syn_ack",
+            "live syn_received",
+        ],
+    ),
+    scenario(
         "assassinated",
         "an exact RST inside 2 MSL (10)",
         "open
