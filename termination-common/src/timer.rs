@@ -15,7 +15,7 @@ use crate::{
     slot::{Half, Hot, Pending, bit},
     state::{Snapshot, fact},
     taxonomy::{By, Cause, Ending, Evidence, Sequel},
-    time::{TICK_SHIFT, Tick, tick},
+    time::{TICK_SHIFT, Tick, tick, untick},
 };
 
 /// When the last segment that counts passed.
@@ -156,6 +156,14 @@ pub fn expire(flow: &mut Flow<'_>, now: u64, timers: &Timers) -> (Effects, bool)
         return (flow.end(packed, then.saturating_sub(waited)), false);
     }
     (end_by_silence(flow, then, timers), false)
+}
+
+/// When a timer that has run out at `now` did: that may be noticed late, or
+/// by nobody for days. Nanoseconds.
+#[inline(always)]
+pub fn ran_out(flow: &Flow<'_>, now: u64, timers: &Timers) -> u64 {
+    let kept = flow.cold.pending;
+    untick(deadline_in(flow.half, flow.state, || kept, timers), now)
 }
 
 /// Ends a live connection for the reason that its silence gives.

@@ -139,14 +139,18 @@ fn release<M: Memory>(
             return (state, swept::RING_FULL);
         }
     }
+    let mut time = now;
     let sequel = if !stopping {
-        let (effects, over) = slot.with(|half, cold| {
+        let (effects, over, then) = slot.with(|half, cold| {
             let mut flow = Flow { state, half, cold };
-            timer::expire(&mut flow, now, timers)
+            let then = timer::ran_out(&flow, now, timers);
+            let (effects, over) = timer::expire(&mut flow, now, timers);
+            (effects, over, then)
         });
         if !over {
             return (state, status);
         }
+        time = then;
         effects.sequel_number()
     } else if state.is_time_wait() {
         Sequel::Shutdown as u8
@@ -160,7 +164,7 @@ fn release<M: Memory>(
             detail: sequel,
             repeated: false,
             slot: index,
-            time: now,
+            time,
             state,
         };
         if !memory.report(head) {

@@ -9,7 +9,7 @@ use std::{
 };
 
 use aya::{
-    maps::{Array, MapData, RingBuf},
+    maps::{Array, MapData},
     programs::{TestRun as _, TestRunOptions, Xdp},
 };
 use serde_json::Value;
@@ -21,6 +21,8 @@ use termination_common::{
 use termination_user::control::{
     load::{self, Loaded, Sizes},
     plain::{Plain, Raw},
+    programs,
+    ring::Ring,
     sweep::{self, Tally},
 };
 
@@ -51,8 +53,9 @@ unsafe impl Plain for Draw {}
 /// The programs to measure, their table, and what they draw from.
 pub(crate) struct Programs {
     pub(crate) loaded: Loaded,
+    programs: programs::Programs,
     /// Nobody reads it: endings are counted, and reported when they are swept.
-    _ring: RingBuf<MapData>,
+    _ring: Ring,
     draw: Array<MapData, Raw<Draw>>,
 }
 
@@ -117,22 +120,17 @@ impl Kind {
 
 impl Programs {
     /// Loads the object with a table of `slots`, and the named programs.
-    pub(crate) fn load(slots: u32, ring: u32, names: &[&str]) -> Result<Self> {
+    pub(crate) fn load(slots: u32, ring: u32, names: &[&'static str]) -> Result<Self> {
         let sizes = Sizes::new(slots, ring)?;
-        let (mut loaded, ring) = load::load(load::BENCH_OBJECT, sizes, false)?;
+        let (loaded, mut programs, ring) = load::load(load::BENCH_OBJECT, sizes, false)?;
         for name in names {
-            let program: &mut Xdp = loaded
-                .ebpf
-                .program_mut(name)
-                .ok_or_else(|| format!("no program {name}"))?
-                .try_into()?;
-            program
-                .load()
-                .map_err(|error| load::explain_program(&error))?;
+            programs.get(name)?;
         }
-        let draw = loaded.ebpf.take_map("DRAW").ok_or("no map DRAW")?;
+        let object = programs.object_mut().ok_or("no object")?;
+        let draw = object.take_map("DRAW").ok_or("no map DRAW")?;
         Ok(Self {
             loaded,
+            programs,
             _ring: ring,
             draw: draw.try_into()?,
         })
@@ -148,9 +146,9 @@ impl Programs {
         };
         self.draw.set(0, Raw(draw), 0)?;
         let program: &Xdp = self
-            .loaded
-            .ebpf
-            .program(name)
+            .programs
+            .object()
+            .and_then(|object| object.program(name))
             .ok_or("the program is loaded")?
             .try_into()?;
         let repeat = rounds << shift;
@@ -176,7 +174,7 @@ impl Programs {
         let started = Instant::now();
         for batch in all.chunks(SWEEP_BATCH) {
             tally.add(sweep::batch(
-                self.loaded.sweep()?,
+                self.loaded.sweep(),
                 0,
                 Operation::Shutdown,
                 Timers::DEFAULT,

@@ -110,6 +110,10 @@ impl Answer {
         self.line.clear();
         match self.from.read_line(&mut self.line) {
             Ok(0) => return Ok(None),
+            // It died in the middle of a line: half of one says nothing.
+            Ok(_) if !self.line.ends_with('\n') => {
+                return Err(ClientError::Nothing(self.path.clone()));
+            }
             Ok(_) => {}
             Err(error) => {
                 let path = self.path.clone();

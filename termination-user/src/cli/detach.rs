@@ -1,23 +1,67 @@
 //! `termination detach`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::{Halt, client, output::Output, stats::unexpected};
-use crate::report::{Ask, Kind, Message, Report};
+use termination_common::counters::{MIDSTREAM, OPENED};
 
-/// Asks the controller to stop, and waits until it has.
-pub(super) fn main(socket: &Path) -> Result<(), Halt> {
-    match client::ask(socket, &Ask::Detach)?.only()? {
-        Report::Message(Message {
-            kind: Kind::Done,
-            message,
-            ..
-        }) => {
-            let mut output = Output::open();
-            output.write(&message)?;
-            output.write("\n")?;
-            output.flush()
+use super::{
+    Halt,
+    client::{self, ClientError},
+    output::Output,
+    stats::unexpected,
+};
+use crate::{
+    control,
+    report::{Ask, Kind, Message, Report},
+};
+
+/// What to stop.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// Where a `run --persist` that is gone has left its pins
+    #[arg(long, value_name = "DIR", default_value = control::paths::PINS)]
+    pin_dir: PathBuf,
+    /// Network namespace of its interfaces; needed only for the filters that it
+    /// left by --clsact or before Linux 6.6
+    #[arg(long, value_name = "NAME")]
+    netns: Option<String>,
+}
+
+/// Asks the controller to stop, and waits until it has; without one, removes
+/// what the last has left.
+pub(super) fn main(arguments: &Arguments, socket: &Path) -> Result<(), Halt> {
+    let Arguments { pin_dir, netns } = arguments;
+    let said = match client::ask(socket, &Ask::Detach) {
+        Ok(mut answer) => match answer.only()? {
+            Report::Message(Message {
+                kind: Kind::Done,
+                message,
+                ..
+            }) => vec![message],
+            other => return Err(unexpected(&other)),
+        },
+        Err(ClientError::NotRunning(socket)) => {
+            let Some(left) = control::forget(pin_dir, netns.as_deref())? else {
+                return Err(ClientError::NotRunning(socket).into());
+            };
+            let mut said = vec![format!(
+                "no controller was running; what was attached ({}) is removed",
+                pin_dir.display()
+            )];
+            if let Some(counters) = &left.counters {
+                let lived = counters.0[OPENED] + counters.0[MIDSTREAM];
+                let lived = lived.saturating_sub(counters.endings());
+                said.push(format!("{lived} connections that lived have no ending"));
+                said.extend(control::status::summary(counters));
+            }
+            said
         }
-        other => Err(unexpected(&other)),
+        Err(error) => return Err(error.into()),
+    };
+    let mut output = Output::open();
+    for line in said {
+        output.write(&line)?;
+        output.write("\n")?;
     }
+    output.flush()
 }

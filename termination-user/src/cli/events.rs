@@ -15,6 +15,9 @@ pub(super) struct Arguments {
     /// What happens from now on, until Ctrl-C; else what is remembered
     #[arg(long, short)]
     follow: bool,
+    /// With --follow: begin with what is remembered
+    #[arg(long, requires = "follow")]
+    recent: bool,
     /// The last so many, or with --follow the next
     #[arg(long, value_name = "N")]
     count: Option<u64>,
@@ -27,11 +30,17 @@ pub(super) struct Arguments {
 pub(super) fn main(arguments: &Arguments, socket: &Path) -> Result<(), Halt> {
     let Arguments {
         follow,
+        recent,
         count,
         json,
     } = *arguments;
     let mut output = Output::open();
-    let mut answer = client::ask(socket, &Ask::Events { follow, count })?;
+    let question = Ask::Events {
+        follow,
+        count,
+        recent,
+    };
+    let mut answer = client::ask(socket, &question)?;
     if json {
         answer.copy(&mut output)?;
     } else {

@@ -53,7 +53,7 @@ enum Verb {
     /// One line for each connection that ends
     Events(events::Arguments),
     /// Stop the `run` that observes; what lives ends as `shutdown`
-    Detach,
+    Detach(detach::Arguments),
     /// The same analysis over captures; no privileges needed
     Pcap(pcap::Arguments),
 }
@@ -86,7 +86,7 @@ pub fn main() -> ExitCode {
         Verb::Connections(arguments) => connections::main(arguments, &socket),
         Verb::TimeWait(arguments) => time_wait::main(&arguments, &socket),
         Verb::Events(arguments) => events::main(&arguments, &socket),
-        Verb::Detach => detach::main(&socket),
+        Verb::Detach(arguments) => detach::main(&arguments, &socket),
         Verb::Pcap(arguments) => pcap::main(&arguments),
     };
     match done {

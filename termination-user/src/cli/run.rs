@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 
 use super::Halt;
-use crate::control::{self, Mode, RunOptions};
+use crate::control::{self, Mode, RunOptions, Takeover};
 
 /// What to attach to, and how.
 #[derive(Debug, clap::Args)]
@@ -36,6 +36,16 @@ pub(super) struct Arguments {
     /// Look into tunnels: IP in IP, GRE, VXLAN, GENEVE, Teredo, MPLS, PPPoE
     #[arg(long)]
     tunnels: bool,
+    /// Outlive this process: what is attached stays and goes on counting when it
+    /// is killed or gets SIGTERM; the next `run --persist` takes over
+    #[arg(long)]
+    persist: bool,
+    /// Where that is pinned, in a bpffs
+    #[arg(long, value_name = "DIR", default_value = control::paths::PINS)]
+    pin_dir: PathBuf,
+    /// What becomes of what is pinned there already
+    #[arg(long, value_enum, default_value_t, requires = "persist")]
+    takeover: Takeover,
     /// Say nothing but errors
     #[arg(long, short)]
     quiet: bool,
@@ -77,6 +87,9 @@ pub(super) fn main(arguments: Arguments, socket: PathBuf) -> Result<(), Halt> {
         policy,
         netns,
         tunnels,
+        persist,
+        pin_dir,
+        takeover,
         quiet,
     } = arguments;
     control::run(RunOptions {
@@ -88,6 +101,9 @@ pub(super) fn main(arguments: Arguments, socket: PathBuf) -> Result<(), Halt> {
         policy,
         netns,
         tunnels,
+        persist,
+        pins: pin_dir,
+        takeover,
         quiet,
         socket,
         ..RunOptions::default()

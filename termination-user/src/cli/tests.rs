@@ -21,6 +21,7 @@ fn what_is_documented_is_accepted() {
     for line in [
         "run -i eth0",
         "run -i eth0 -i veth* --mode native --hooks ingress --connections 1000 --policy p.toml --netns blue --tunnels --quiet",
+        "run -i any --persist --pin-dir /sys/fs/bpf/t --takeover fresh",
         "stats",
         "stats --watch",
         "stats --watch 0.5 --json",
@@ -28,6 +29,8 @@ fn what_is_documented_is_accepted() {
         "connections --address 2001:db8::/32 --json",
         "time-wait --each --limit 10",
         "events --follow --count 5 --json",
+        "events --follow --recent",
+        "detach --pin-dir /sys/fs/bpf/t --netns blue",
         "detach --socket /tmp/s",
         "--socket /tmp/s detach",
         "pcap a.pcap b.pcapng.gz - --json --events --tunnels --policy p.toml --quiet",

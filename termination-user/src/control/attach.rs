@@ -1,63 +1,16 @@
 //! Attaching to interfaces: XDP or TCX at the ingress, TCX or tc at the egress.
 //!
-//! Everything here runs in the network namespace of the interfaces. What is
-//! attached belongs to this process: links end with their descriptors, however
-//! it dies. Only the clsact filters of kernels before 6.6 outlive a `kill -9`;
-//! the next start removes them.
+//! Everything here runs in the network namespace of the interfaces.
 
-use std::{fmt, io};
-
-use aya::{
-    Ebpf,
-    programs::{
-        LinkOrder, Program, ProgramError, SchedClassifier, TcAttachType, Xdp,
-        tc::{self, NlOptions, SchedClassifierLink, TcAttachOptions, TcError},
-    },
-};
+use std::fmt;
 
 use super::{
-    holder::xdp_holders,
+    hook::{Hook, NotTaken, Via, adopt, chain, make, remove_filter},
     interfaces::Interface,
-    link::{self, XdpLink},
-    load::explain_program,
     options::{Hooks, Mode},
+    pins::{HookName, PinError, unpin},
+    programs::Programs,
 };
-
-/// Programs of the object that are attached.
-const INGRESS_XDP: &str = "ingress_xdp";
-const INGRESS_TC: &str = "ingress_tc";
-const EGRESS_TC: &str = "egress_tc";
-
-/// How a hook is taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Via {
-    /// XDP in the driver.
-    Native,
-    /// XDP in the network core.
-    Generic,
-    /// A TCX link (kernel 6.6, commit 053c8e1f235d), first in its chain.
-    Tcx,
-    /// A filter of the clsact qdisc.
-    Clsact,
-}
-
-impl Via {
-    /// The name in reports.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Native => "native",
-            Self::Generic => "generic",
-            Self::Tcx => "tcx",
-            Self::Clsact => "clsact",
-        }
-    }
-}
-
-impl fmt::Display for Via {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
 
 /// One way that did not work.
 #[derive(Debug)]
@@ -91,25 +44,7 @@ fn join(refusals: &[Refusal]) -> String {
     all.join("; ")
 }
 
-/// A hook that is held until dropped. Drop it in the interface's namespace.
-#[derive(Debug)]
-#[expect(dead_code, reason = "held for what dropping it does")]
-enum Held {
-    Xdp(XdpLink),
-    Tc(SchedClassifierLink),
-}
-
-/// A hook that is held, and how.
-#[derive(Debug)]
-pub struct Hook {
-    /// How it is held.
-    pub via: Via,
-    /// What was tried before.
-    pub refused: Vec<Refusal>,
-    _held: Held,
-}
-
-/// One interface and what is attached to it, until dropped.
+/// One interface and what is attached to it; see [`Hook`].
 #[derive(Debug)]
 pub struct Attachment {
     /// The interface.
@@ -154,15 +89,36 @@ pub struct Plan {
     pub clsact: bool,
 }
 
-/// Attaches to one interface of the caller's network namespace.
+impl Attachment {
+    /// Its hooks still are on this interface: not one of the same index.
+    pub fn is_alive(&self) -> bool {
+        let mut hooks = [&self.ingress, &self.egress].into_iter().flatten();
+        hooks.all(|hook| hook.is_on(self.interface.index))
+    }
+
+    /// Frees its hooks, pinned or not.
+    ///
+    /// # Errors
+    ///
+    /// A pin cannot be removed; then the others are all the same.
+    pub fn detach(self) -> Result<(), PinError> {
+        let hooks = [self.ingress, self.egress].into_iter().flatten();
+        hooks.map(Hook::detach).fold(Ok(()), Result::and)
+    }
+}
+
+/// Attaches to one interface of the caller's network namespace. Of `pinned`,
+/// the hooks of an earlier controller, it takes over what fits.
 ///
 /// # Errors
 ///
-/// [`AttachError`] with every way that was tried; then nothing is attached.
+/// [`AttachError`] with every way that was tried; then nothing is attached that
+/// was not before.
 pub fn attach(
-    ebpf: &mut Ebpf,
+    programs: &mut Programs,
     interface: &Interface,
     plan: Plan,
+    pinned: &[HookName],
 ) -> Result<Attachment, AttachError> {
     // A loopback receives what it sends: one hook sees both directions, two
     // would count every segment twice.
@@ -171,209 +127,112 @@ pub fn attach(
     } else {
         Hooks::Both
     });
-    let ingress = if hooks.ingress() {
-        let ways: &[Via] = match plan.mode {
-            Mode::Auto => &[Via::Native, Via::Generic, Via::Tcx],
-            Mode::Native => &[Via::Native],
-            Mode::Generic => &[Via::Generic],
-            Mode::Tcx => &[Via::Tcx],
-        };
-        Some(take(ebpf, interface, "ingress", ways, plan.clsact)?)
+    let by_tc: &[Via] = if plan.clsact {
+        &[Via::Clsact]
     } else {
-        None
+        &[Via::Tcx, Via::Clsact]
     };
-    let egress = if hooks.egress() {
-        Some(take(ebpf, interface, "egress", &[Via::Tcx], plan.clsact)?)
-    } else {
-        None
+    let ways: Vec<Via> = match plan.mode {
+        Mode::Auto => [Via::Native, Via::Generic]
+            .into_iter()
+            .chain(by_tc.iter().copied())
+            .collect(),
+        Mode::Native => vec![Via::Native],
+        Mode::Generic => vec![Via::Generic],
+        Mode::Tcx => by_tc.to_vec(),
     };
-    let interface = interface.clone();
-    Ok(Attachment {
-        interface,
-        ingress,
-        egress,
-    })
-}
-
-/// Takes a hook by the first of `ways` that works; clsact comes after TCX.
-fn take(
-    ebpf: &mut Ebpf,
-    interface: &Interface,
-    direction: &'static str,
-    ways: &[Via],
-    clsact: bool,
-) -> Result<Hook, AttachError> {
-    let fail = |tried| AttachError {
-        interface: interface.name.clone(),
-        direction,
-        tried,
-    };
-    let mut refused = Vec::new();
-    for &way in ways {
-        let by_tc: &[Via] = if clsact {
-            &[Via::Clsact]
+    let mut take = |egress, wanted, ways: &[Via]| {
+        let mine = |hook: &&HookName| hook.index == interface.index && hook.egress == egress;
+        let old = pinned.iter().find(mine).copied();
+        if wanted {
+            take(programs, interface, egress, ways, old).map(Some)
         } else {
-            &[Via::Tcx, Via::Clsact]
-        };
-        let ways = if way == Via::Tcx { by_tc } else { &[way] };
-        for &via in ways {
-            let held = match via {
-                Via::Native | Via::Generic => take_xdp(ebpf, interface, via),
-                Via::Tcx | Via::Clsact => take_tc(ebpf, interface, direction, via),
-            };
-            match held {
-                Ok(held) => {
-                    return Ok(Hook {
-                        via,
-                        refused,
-                        _held: held,
-                    });
-                }
-                Err(NotTaken::Hook(why)) => refused.push(Refusal { via, why }),
-                Err(NotTaken::Program(why)) => {
-                    refused.push(Refusal { via, why });
-                    return Err(fail(refused));
-                }
+            discard(programs, interface, old).map(|()| None)
+        }
+    };
+    let ingress = take(false, hooks.ingress(), &ways)?;
+    match take(true, hooks.egress(), by_tc) {
+        Ok(egress) => Ok(Attachment {
+            interface: interface.clone(),
+            ingress,
+            egress,
+        }),
+        Err(error) => {
+            if let Some(hook) = ingress {
+                hook.undo();
             }
+            Err(error)
         }
     }
-    Err(fail(refused))
 }
 
-/// Why a hook was not taken, in words.
-enum NotTaken {
-    /// Another way may work.
-    Hook(String),
-    /// The program itself is refused; hiding that behind another way would
-    /// hide a fault.
-    Program(String),
-}
-
-/// Takes the XDP hook.
-fn take_xdp(ebpf: &mut Ebpf, interface: &Interface, via: Via) -> Result<Held, NotTaken> {
-    let program: &mut Xdp = program(ebpf, INGRESS_XDP)?;
-    load_once(program.load())?;
-    let fd = program
-        .fd()
-        .map_err(|error| NotTaken::Program(chain(&error)))?;
-    match link::attach_xdp(fd, interface.index, via == Via::Native) {
-        Ok(link) => Ok(Held::Xdp(link)),
-        Err(error) => Err(NotTaken::Hook(explain_xdp(&error, interface.index))),
-    }
-}
-
-/// What an errno of BPF_LINK_CREATE on an XDP hook means.
-fn explain_xdp(error: &io::Error, index: u32) -> String {
-    match error.raw_os_error() {
-        // EEXIST: native and generic exclude each other (dev_xdp_attach).
-        Some(libc::EBUSY | libc::EEXIST) => match xdp_holders(index) {
-            Ok(holders) if !holders.is_empty() => {
-                let names: Vec<_> = holders.iter().map(ToString::to_string).collect();
-                format!("the XDP hook is held by {}", names.join(" and "))
-            }
-            _ => format!("another program holds the XDP hook ({error})"),
-        },
-        Some(libc::EOPNOTSUPP) => "the driver has no native XDP".to_owned(),
-        Some(libc::EINVAL | libc::ERANGE | libc::ENOMEM | libc::ENOSPC) => {
-            format!("the driver refused; MTU, queues or offloads (`dmesg` may say) ({error})")
-        }
-        _ => error.to_string(),
-    }
-}
-
-/// Takes a TCX or clsact hook.
-fn take_tc(
-    ebpf: &mut Ebpf,
+/// Takes a hook by the first of `ways` that works, or takes over the one that
+/// is pinned if it is held in one of these.
+fn take(
+    programs: &mut Programs,
     interface: &Interface,
-    direction: &'static str,
-    via: Via,
-) -> Result<Held, NotTaken> {
-    let (name, side) = if direction == "egress" {
-        (EGRESS_TC, TcAttachType::Egress)
-    } else {
-        (INGRESS_TC, TcAttachType::Ingress)
-    };
-    let program: &mut SchedClassifier = program(ebpf, name)?;
-    load_once(program.load())?;
-    let options = if via == Via::Tcx {
-        TcAttachOptions::TcxOrder(LinkOrder::first())
-    } else {
-        prepare_clsact(interface, side, name).map_err(NotTaken::Hook)?;
-        // Priority 1: before every filter that did not ask for the same.
-        TcAttachOptions::Netlink(NlOptions {
-            priority: 1,
-            ..NlOptions::default()
-        })
-    };
-    program
-        .attach_with_options(&interface.name, side, options)
-        .and_then(|id| program.take_link(id))
-        .map(Held::Tc)
-        .map_err(|error| match errno(&error) {
-            Some(libc::EINVAL) if via == Via::Tcx => "the kernel has no TCX (6.6)".to_owned(),
-            _ => chain(&error),
-        })
-        .map_err(NotTaken::Hook)
-}
-
-/// Makes the qdisc and removes the filter that a killed controller left.
-fn prepare_clsact(interface: &Interface, side: TcAttachType, name: &str) -> Result<(), String> {
-    match tc::qdisc_add_clsact(&interface.name) {
-        Ok(()) => {}
-        // EEXIST: it is there, for others too; it stays when we go.
-        Err(TcError::NetlinkError(error)) if error.raw_os_error() == Some(libc::EEXIST) => {}
-        Err(error) => return Err(format!("cannot add the clsact qdisc: {}", chain(&error))),
-    }
-    match tc::qdisc_detach_program(&interface.name, side, name) {
-        Ok(()) => Ok(()),
-        Err(TcError::IoError(error)) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(format!(
-            "cannot remove the filter that was left: {}",
-            chain(&error)
-        )),
-    }
-}
-
-fn program<'a, T>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut T, NotTaken>
-where
-    &'a mut T: TryFrom<&'a mut Program, Error = ProgramError>,
-{
-    ebpf.program_mut(name)
-        .ok_or_else(|| NotTaken::Program(format!("the object has no program {name}")))?
-        .try_into()
-        .map_err(|error| NotTaken::Program(chain(&error)))
-}
-
-/// Each program is loaded when the first interface needs it.
-fn load_once(result: Result<(), ProgramError>) -> Result<(), NotTaken> {
-    match result {
-        Ok(()) | Err(ProgramError::AlreadyLoaded) => Ok(()),
-        Err(error) => Err(NotTaken::Program(explain_program(&error))),
-    }
-}
-
-/// The errno at the root of an aya error.
-fn errno(error: &ProgramError) -> Option<i32> {
-    match error {
-        ProgramError::SyscallError(error) => error.io_error.raw_os_error(),
-        ProgramError::TcError(TcError::NetlinkError(error)) | ProgramError::NetlinkError(error) => {
-            error.raw_os_error()
+    egress: bool,
+    ways: &[Via],
+    old: Option<HookName>,
+) -> Result<Hook, AttachError> {
+    let mut refused = Vec::new();
+    if let Some(old) = old
+        && ways.contains(&old.via)
+    {
+        match adopt(programs, interface, old) {
+            Ok(hook) => return Ok(hook),
+            Err(NotTaken::Program(why)) => {
+                refused.push(Refusal { via: old.via, why });
+                return Err(failed(interface, egress, refused));
+            }
+            // Its link is gone; it is made anew.
+            Err(NotTaken::Hook(_)) => {}
         }
-        _ => None,
+    }
+    discard(programs, interface, old)?;
+    for &via in ways {
+        let name = HookName {
+            index: interface.index,
+            egress,
+            via,
+        };
+        match make(programs, interface, name) {
+            Ok(mut hook) => {
+                hook.refused = refused;
+                return Ok(hook);
+            }
+            Err(NotTaken::Hook(why)) => refused.push(Refusal { via, why }),
+            Err(NotTaken::Program(why)) => {
+                refused.push(Refusal { via, why });
+                return Err(failed(interface, egress, refused));
+            }
+        }
+    }
+    Err(failed(interface, egress, refused))
+}
+
+fn failed(interface: &Interface, egress: bool, tried: Vec<Refusal>) -> AttachError {
+    AttachError {
+        interface: interface.name.clone(),
+        direction: if egress { "egress" } else { "ingress" },
+        tried,
     }
 }
 
-/// An error and its sources in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        let part = error.to_string();
-        if !text.contains(&part) {
-            text.push_str(": ");
-            text.push_str(&part);
-        }
-        source = error.source();
+/// Frees a pinned hook that is not wanted, if there is one.
+fn discard(
+    programs: &Programs,
+    interface: &Interface,
+    old: Option<HookName>,
+) -> Result<(), AttachError> {
+    let (Some(old), Some(pins)) = (old, programs.pins()) else {
+        return Ok(());
+    };
+    if old.via == Via::Clsact {
+        remove_filter(&interface.name, old);
     }
-    text
+    unpin(&pins.hook(old)).map_err(|error| {
+        let (via, why) = (old.via, chain(&error));
+        failed(interface, old.egress, vec![Refusal { via, why }])
+    })
 }

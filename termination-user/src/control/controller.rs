@@ -17,15 +17,15 @@ use termination_common::{
 use tokio::{
     sync::watch,
     task,
-    time::{Instant, sleep},
+    time::{Instant, sleep, timeout_at},
 };
 
 use super::{
     clock,
     hub::Hub,
     load::Loaded,
-    ring::Pump,
-    status::{Facts, Status},
+    ring::{Pump, TURN},
+    status::{Facts, InterfaceStatus, Status},
     sweep::{self, Tally},
 };
 use crate::{
@@ -58,6 +58,7 @@ pub enum Stage {
 pub struct Controller {
     loaded: Loaded,
     facts: Facts,
+    interfaces: RefCell<Vec<InterfaceStatus>>,
     policy: Cell<Policy>,
     clock: Cell<Clock>,
     /// Who hears of what happens.
@@ -69,12 +70,14 @@ pub struct Controller {
 impl Controller {
     /// Over what was loaded.
     pub fn new(loaded: Loaded, facts: Facts, policy: Policy, clock: Clock) -> Self {
+        let hub = Hub::new(facts.pinned.is_some());
         Self {
             loaded,
             facts,
+            interfaces: RefCell::default(),
             policy: Cell::new(policy),
             clock: Cell::new(clock),
-            hub: RefCell::default(),
+            hub: RefCell::new(hub),
             stage: watch::Sender::new(Stage::Running),
         }
     }
@@ -104,7 +107,16 @@ impl Controller {
 
     /// What runs.
     pub fn status(&self) -> Status {
-        Status::new(&self.facts, self.loaded.sizes)
+        Status::new(
+            &self.facts,
+            self.interfaces.borrow().clone(),
+            self.loaded.sizes,
+        )
+    }
+
+    /// What is attached now.
+    pub fn set_interfaces(&self, interfaces: Vec<InterfaceStatus>) {
+        self.interfaces.replace(interfaces);
     }
 
     /// Puts the policy file into effect anew. On failure the old one stays.
@@ -177,8 +189,34 @@ impl Controller {
             }
             self.act(Operation::Shutdown, ids, pump).await?;
         }
-        pump.drain_all(|record| self.publish(record));
+        self.drain(pump);
         Ok(())
+    }
+
+    /// Takes all records that are there, and what is added meanwhile.
+    pub fn drain(&self, pump: &mut Pump) {
+        while pump.drain(|record| self.publish(record)) == TURN {
+            self.settle(pump);
+        }
+        self.settle(pump);
+    }
+
+    /// Gives the ring back what has arrived.
+    pub fn settle(&self, pump: &mut Pump) {
+        let hub = self.hub.borrow();
+        pump.settle(hub.published(), hub.delivered());
+    }
+
+    /// Nobody will answer after this: gives those who listen a moment to get
+    /// what is on its way.
+    pub async fn last_words(&self, pump: &mut Pump) {
+        self.drain(pump);
+        let progress = self.hub.borrow().progress();
+        let until = Instant::now() + PATIENCE;
+        while self.hub.borrow().is_behind() && timeout_at(until, progress.notified()).await.is_ok()
+        {
+        }
+        self.settle(pump);
     }
 
     /// Hands slots to the kernel batch by batch, emptying the ring in between
@@ -189,7 +227,7 @@ impl Controller {
         mut ids: Vec<SlotId>,
         pump: &mut Pump,
     ) -> anyhow::Result<Tally> {
-        let (sweep, timers) = (self.loaded.sweep()?, self.policy().timers);
+        let (sweep, timers) = (self.loaded.sweep(), self.policy().timers);
         let stopping = matches!(operation, Operation::Shutdown);
         let patience = Instant::now() + PATIENCE;
         let mut sum = Tally::default();
@@ -197,7 +235,7 @@ impl Controller {
         for _ in 0..2 {
             for (number, batch) in ids.chunks(SWEEP_BATCH).enumerate() {
                 if number > 0 && number.is_multiple_of(BATCHES_A_TURN) {
-                    pump.drain_all(|record| self.publish(record));
+                    self.drain(pump);
                     if stopping {
                         self.wait_for_followers(patience).await;
                     }
@@ -212,7 +250,7 @@ impl Controller {
             if ids.is_empty() {
                 break;
             }
-            pump.drain_all(|record| self.publish(record));
+            self.drain(pump);
         }
         Ok(sum)
     }

@@ -96,12 +96,6 @@ fn flags(socket: &OwnedFd, name: &str) -> io::Result<i32> {
     Ok(i32::from(unsafe { request.ifr_ifru.ifru_flags }))
 }
 
-/// `any`, or a pattern with `*` or `?`: names interfaces that need not all
-/// work.
-pub fn is_pattern(name: &str) -> bool {
-    name == "any" || name.contains(['*', '?'])
-}
-
 /// The interfaces that `patterns` name, each once, in the order of their
 /// index.
 ///
@@ -109,30 +103,31 @@ pub fn is_pattern(name: &str) -> bool {
 ///
 /// [`Unknown`] for the first pattern that names none.
 pub fn select(patterns: &[String], all: &[Interface]) -> Result<Vec<Interface>, Unknown> {
-    let mut chosen = vec![false; all.len()];
     for pattern in patterns {
-        let mut found = false;
-        for (interface, chosen) in all.iter().zip(&mut chosen) {
-            if pattern == "any" || matches(pattern.as_bytes(), interface.name.as_bytes()) {
-                *chosen = true;
-                found = true;
-            }
-        }
-        if !found {
+        if !all.iter().any(|interface| is_named_by(interface, pattern)) {
             return Err(Unknown {
                 pattern: pattern.clone(),
                 there: all.iter().map(|interface| interface.name.clone()).collect(),
             });
         }
     }
-    let mut selected: Vec<_> = all
-        .iter()
-        .zip(chosen)
-        .filter(|&(_, chosen)| chosen)
-        .map(|(interface, _)| interface.clone())
-        .collect();
+    Ok(matching(patterns, all))
+}
+
+/// As [`select`], where a pattern may name none yet.
+pub fn matching(patterns: &[String], all: &[Interface]) -> Vec<Interface> {
+    let wanted = |interface: &&Interface| {
+        patterns
+            .iter()
+            .any(|pattern| is_named_by(interface, pattern))
+    };
+    let mut selected: Vec<_> = all.iter().filter(wanted).cloned().collect();
     selected.sort_by_key(|interface| interface.index);
-    Ok(selected)
+    selected
+}
+
+fn is_named_by(interface: &Interface, pattern: &str) -> bool {
+    pattern == "any" || matches(pattern.as_bytes(), interface.name.as_bytes())
 }
 
 /// Shell-like: `*` any characters, `?` one, all others themselves.

@@ -1,28 +1,34 @@
-//! Loading the object: sizes, globals, maps, and what a refusal means.
+//! The table in the kernel: made anew, pinned or not, or taken over.
 
 use std::{
     cell::RefCell,
-    fmt::Write as _,
-    fs::File,
-    io::{self, Read as _},
+    io,
+    os::fd::{AsFd as _, BorrowedFd, OwnedFd},
+    sync::Arc,
 };
 
 use aya::{
-    Ebpf, EbpfError, EbpfLoader,
-    maps::{Array, Map, MapData, MapError, PerCpuArray, RingBuf},
-    programs::{ProgramError, Xdp},
+    maps::{Array, Map, MapData, MapError, PerCpuArray},
     util::KernelVersion,
 };
-use termination_common::{
-    counters::Counters,
-    policy::Settings,
-    slot::{Cold, Hot},
-    table::{LINE, LOCKS},
+use termination_common::{counters::Counters, policy::Settings};
+
+mod error;
+mod identity;
+mod layout;
+
+pub use error::{LoadError, explain, explain_program};
+pub use identity::{Identity, Sizes};
+
+use super::{
+    bpf,
+    meta::{Meta, Word},
+    pins::{PinError, Pins},
+    plain::Raw,
+    programs::{Programs, Recipe},
+    ring::Ring,
+    table::Table,
 };
-
-use termination_common::wire::tunnel::Follow;
-
-use super::{plain::Raw, table::Table};
 
 /// The kernel programs.
 pub const OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/termination"));
@@ -44,195 +50,209 @@ const SWEEP: &str = "sweep";
 /// e6f2dd0f8067).
 const OLDEST: KernelVersion = KernelVersion::new(5, 17, 0);
 
-/// Why the programs are not in the kernel.
-#[derive(Debug, thiserror::Error)]
-pub enum LoadError {
-    /// The kernel lacks what the programs use.
-    #[error("this kernel is too old: it takes 5.17 to run, and 6.1 is the oldest that is tested")]
-    KernelTooOld,
-    /// The table did not fit.
-    #[error(
-        "the kernel refused the memory of the table: {} connections take {} MiB; \
-         ask for fewer with --connections, or for more with the memory limit of the unit or container",
-        .slots, .bytes >> 20
-    )]
-    Memory {
-        /// Slots that were asked for.
-        slots: u32,
-        /// Bytes they take.
-        bytes: u64,
-    },
-    /// More than the layout can number.
-    #[error("--connections {0} is too many: at most {max} fit", max = Sizes::MOST)]
-    TooMany(u32),
-    /// Privileges that look right are not enough.
-    #[error(
-        "the kernel does not let this process use BPF though it has the capabilities: \
-         in a container it needs those of the host; \
-         kernel lockdown also forbids it (/sys/kernel/security/lockdown)"
-    )]
-    Forbidden,
-    /// The object has not the map or program.
-    #[error(
-        "the BPF object has no {0}: the program was built from another version; build it again"
-    )]
-    Missing(&'static str),
-    /// Another system call failed.
-    #[error("cannot {action}")]
-    Io {
-        /// What was tried.
-        action: &'static str,
-        /// Why it failed.
-        source: io::Error,
-    },
-    /// The verifier, the loader or a map said no.
-    #[error("cannot load the BPF programs: {0}")]
-    Refused(String),
-}
-
-/// How large the maps are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sizes {
-    /// Lines of [`LINE`] slots, a power of two.
-    pub lines: u32,
-    /// Bytes of the ring buffer: a power of two and whole pages.
-    pub ring: u32,
-}
-
-impl Sizes {
-    /// Most connections: the largest power of two whose arrays stay below
-    /// 4 GiB each for the loader and slots below 2^24 for ids.
-    pub const MOST: u32 = 1 << 24;
-
-    /// Sizes for at least `connections` and `ring` bytes.
-    ///
-    /// # Errors
-    ///
-    /// [`LoadError::TooMany`].
-    pub fn new(connections: u32, ring: u32) -> Result<Self, LoadError> {
-        if connections > Self::MOST {
-            return Err(LoadError::TooMany(connections));
-        }
-        // Two lines at least: every tuple has two candidates.
-        let lines = connections.div_ceil(LINE).next_power_of_two().max(2);
-        let ring = ring.clamp(1 << 16, 1 << 30).next_power_of_two();
-        Ok(Self { lines, ring })
-    }
-
-    /// Number of slots.
-    pub const fn slots(self) -> u32 {
-        self.lines * LINE
-    }
-
-    /// Bytes the kernel sets aside: fingerprint, hot and cold part of each
-    /// slot, the line locks, the ring.
-    pub const fn bytes(self) -> u64 {
-        let slot = size_of::<u64>() + size_of::<Hot>() + size_of::<Cold>();
-        self.slots() as u64 * slot as u64
-            + LOCKS as u64 * size_of::<u64>() as u64
-            + self.ring as u64
-    }
-}
-
-/// The programs and maps in the kernel. They live as long as this and what was
-/// attached from it.
+/// The table in the kernel, and what acts on it. It lives as long as this,
+/// what was attached to it, and its pins.
 pub struct Loaded {
-    /// The programs.
-    pub ebpf: Ebpf,
     /// The slots.
     pub table: Table,
     counters: PerCpuArray<MapData, Raw<Counters>>,
     // Written now and then, by a controller that has one thread.
     settings: RefCell<Array<MapData, Raw<Settings>>>,
+    sweep: OwnedFd,
     /// Half of the table's id, new with each table.
     pub epoch: u16,
     /// How large the maps are.
     pub sizes: Sizes,
+    // Programs that are loaded later refer to them by their descriptors.
+    _arrays: Vec<Map>,
 }
 
 /// Loads an object ([`OBJECT`]) and its `sweep` program; the other programs are
-/// loaded when they are attached. Returns the ring buffer apart: whoever pumps
-/// it owns it. `tunnels`: the innermost packet counts.
+/// loaded when they are attached. Nothing is pinned: all goes with this
+/// process. `tunnels`: the innermost packet counts.
 ///
 /// # Errors
 ///
 /// [`LoadError`], in words that say what to do.
 pub fn load(
-    object: &[u8],
+    object: &'static [u8],
     sizes: Sizes,
     tunnels: bool,
-) -> Result<(Loaded, RingBuf<MapData>), LoadError> {
-    if KernelVersion::current().is_ok_and(|version| version < OLDEST) {
-        return Err(LoadError::KernelTooOld);
+) -> Result<(Loaded, Programs, Ring), LoadError> {
+    require_kernel()?;
+    let identity = Identity::new(sizes, tunnels)?;
+    let mut programs = Programs::new(Recipe { object, identity }, None)?;
+    let sweep = programs.get(SWEEP)?;
+    let map = |name| {
+        let map = programs
+            .object_mut()
+            .and_then(|object| object.take_map(name));
+        map.ok_or(LoadError::Missing(name))
+    };
+    let (loaded, ring) = open(identity, sweep, None, map)?;
+    Ok((loaded, programs, ring))
+}
+
+/// The same, pinned: this process may end, and the next one goes on.
+///
+/// # Errors
+///
+/// [`LoadError`], in words that say what to do.
+pub fn load_pinned(
+    object: &'static [u8],
+    sizes: Sizes,
+    tunnels: bool,
+    pins: &Arc<Pins>,
+    netns: [u64; 2],
+) -> Result<(Loaded, Programs, Ring), LoadError> {
+    require_kernel()?;
+    let identity = Identity::new(sizes, tunnels)?;
+    let recipe = Recipe { object, identity };
+    let (meta, map) = Meta::create().map_err(io("make a map"))?;
+    identity.write(&meta);
+    meta.set(Word::Pid, std::process::id().into());
+    meta.set(Word::Build, recipe.build());
+    meta.set(Word::NetnsDevice, netns[0]);
+    meta.set(Word::NetnsInode, netns[1]);
+    pins.prepare()?;
+    let made = (|| {
+        let mut programs = Programs::new(recipe, Some(Arc::clone(pins)))?;
+        let sweep = programs.get(SWEEP)?;
+        let (loaded, ring) = open(identity, sweep, Some(meta), |name| pinned(pins, name))?;
+        // Last: from here on it is a table.
+        bpf::pin(&map, &pins.map("META")).map_err(io("pin a map"))?;
+        Ok((loaded, programs, ring))
+    })();
+    if made.is_err() {
+        // What failed half-way leaves nothing behind; that error is the one to
+        // tell.
+        let _ = pins.clear();
     }
-    let [low, high, epoch] = random()?;
-    let (mask, seed) = (sizes.lines - 1, [low, high]);
-    let follow = u32::from(if tunnels { Follow::ALL.0 } else { 0 });
-    let mut ebpf = EbpfLoader::new()
-        .override_global("LINE_MASK", &mask, true)
-        .override_global("SEED", &seed[..], true)
-        .override_global("FOLLOW", &follow, true)
-        .map_max_entries("FINGERPRINTS", sizes.lines)
-        .map_max_entries("HOT", sizes.slots())
-        .map_max_entries("COLD", sizes.slots())
-        .map_max_entries("EVENTS", sizes.ring)
-        .load(object)
-        .map_err(|error| explain(error, sizes))?;
+    made
+}
 
-    let program: &mut Xdp = ebpf
-        .program_mut(SWEEP)
-        .ok_or(LoadError::Missing("program `sweep`"))?
-        .try_into()
-        .map_err(|error| LoadError::Refused(explain_program(&error)))?;
-    program
-        .load()
-        .map_err(|error| LoadError::Refused(explain_program(&error)))?;
+/// Goes on with the table that is pinned.
+///
+/// # Errors
+///
+/// [`PinError::Layout`] when it is another version's, [`PinError::Elsewhere`]
+/// when it is another namespace's.
+pub fn resume(
+    object: &'static [u8],
+    tunnels: bool,
+    pins: &Arc<Pins>,
+    netns: [u64; 2],
+    meta: Meta,
+) -> Result<(Loaded, Programs, Ring), LoadError> {
+    require_kernel()?;
+    let identity = Identity::read(&meta, tunnels)
+        .ok_or_else(|| pins.other("META makes no sense".to_owned()))?;
+    layout::check(pins, identity.sizes)?;
+    if netns != [Word::NetnsDevice, Word::NetnsInode].map(|word| meta.get(word)) {
+        return Err(PinError::Elsewhere(pins.directory().to_path_buf()).into());
+    }
+    let recipe = Recipe { object, identity };
+    let same = meta.get(Word::Build) == recipe.build();
+    let mut programs = Programs::resume(recipe, Arc::clone(pins), same);
+    if !same {
+        // Killed from here on, the next one replaces them all again.
+        meta.set(Word::Build, 0);
+    }
+    let sweep = programs.get(SWEEP)?;
+    meta.set(Word::Pid, std::process::id().into());
+    let (loaded, ring) = open(identity, sweep, Some(meta), |name| pinned(pins, name))?;
+    Ok((loaded, programs, ring))
+}
 
-    // They stay in `ebpf`: programs that are loaded later refer to them by
-    // their descriptors.
-    let arrays = ["FINGERPRINTS", "HOT", "COLD"].map(|name| match ebpf.map(name) {
-        Some(Map::Array(data)) => Ok(data.fd()),
-        _ => Err(LoadError::Missing(name)),
-    });
-    let [fingerprints, hot, cold] = arrays;
-    let table =
-        Table::map(fingerprints?, hot?, cold?, sizes.lines).map_err(|source| LoadError::Io {
-            action: "map the table",
-            source,
-        })?;
-    let counters = take(&mut ebpf, "COUNTERS")?
-        .try_into()
-        .map_err(map_refused)?;
-    let settings = take(&mut ebpf, "SETTINGS")?
-        .try_into()
-        .map_err(map_refused)?;
+/// All hooks run the programs of this build now.
+///
+/// # Errors
+///
+/// What the kernel answered.
+pub fn settle_build(pins: &Pins, programs: &mut Programs) -> Result<(), LoadError> {
+    programs.upgraded()?;
+    if let Some(meta) = pins.table()? {
+        meta.set(Word::Build, programs.build());
+    }
+    Ok(())
+}
+
+/// The counters of a table that nobody controls.
+///
+/// # Errors
+///
+/// [`PinError::Layout`] when it is another version's.
+pub fn counters_of(pins: &Pins) -> Result<Option<Counters>, LoadError> {
+    let Some(meta) = pins.table()? else {
+        return Ok(None);
+    };
+    let identity =
+        Identity::read(&meta, false).ok_or_else(|| pins.other("META makes no sense".to_owned()))?;
+    layout::check(pins, identity.sizes)?;
+    let counters: PerCpuArray<MapData, Raw<Counters>> =
+        pinned(pins, "COUNTERS")?.try_into().map_err(map_refused)?;
+    sum(&counters).map(Some).map_err(map_refused)
+}
+
+/// A pinned map.
+fn pinned(pins: &Pins, name: &'static str) -> Result<Map, LoadError> {
+    let map = MapData::from_fd(pins.open_map(name)?).map_err(map_refused)?;
+    Map::from_map_data(map).map_err(map_refused)
+}
+
+/// Opens what the controller needs.
+fn open(
+    identity: Identity,
+    sweep: OwnedFd,
+    meta: Option<Meta>,
+    mut map: impl FnMut(&'static str) -> Result<Map, LoadError>,
+) -> Result<(Loaded, Ring), LoadError> {
+    let Identity { sizes, epoch, .. } = identity;
+    let mut arrays = Vec::new();
+    for name in ["FINGERPRINTS", "HOT", "COLD"] {
+        arrays.push(map(name)?);
+    }
+    let [Map::Array(fingerprints), Map::Array(hot), Map::Array(cold)] = &arrays[..] else {
+        return Err(LoadError::Missing("array of the table"));
+    };
+    let table = Table::map(fingerprints.fd(), hot.fd(), cold.fd(), sizes.lines)
+        .map_err(io("map the table"))?;
+    let counters = map("COUNTERS")?.try_into().map_err(map_refused)?;
+    let settings = map("SETTINGS")?.try_into().map_err(map_refused)?;
+    let Map::RingBuf(events) = map("EVENTS")? else {
+        return Err(LoadError::Missing("EVENTS"));
+    };
+    let ring = Ring::new(events, sizes.ring, meta).map_err(io("map the ring buffer"))?;
     let settings = RefCell::new(settings);
-    let ring = take(&mut ebpf, "EVENTS")?.try_into().map_err(map_refused)?;
-    let epoch = epoch as u16;
     Ok((
         Loaded {
-            ebpf,
             table,
             counters,
             settings,
+            sweep,
             epoch,
             sizes,
+            _arrays: arrays,
         },
         ring,
     ))
 }
 
+fn require_kernel() -> Result<(), LoadError> {
+    if KernelVersion::current().is_ok_and(|version| version < OLDEST) {
+        return Err(LoadError::KernelTooOld);
+    }
+    Ok(())
+}
+
+fn io(action: &'static str) -> impl FnOnce(io::Error) -> LoadError {
+    move |source| LoadError::Io { action, source }
+}
+
 impl Loaded {
     /// The program that acts on slots.
-    ///
-    /// # Errors
-    ///
-    /// None once [`load`] has succeeded.
-    pub fn sweep(&self) -> Result<&Xdp, ProgramError> {
-        self.ebpf
-            .program(SWEEP)
-            .ok_or(ProgramError::NotLoaded)?
-            .try_into()
+    pub fn sweep(&self) -> BorrowedFd<'_> {
+        self.sweep.as_fd()
     }
 
     /// The counters, summed over all CPUs.
@@ -241,11 +261,7 @@ impl Loaded {
     ///
     /// What bpf(2) answered.
     pub fn counters(&self) -> Result<Counters, MapError> {
-        let mut sum = Counters::default();
-        for cpu in self.counters.get(&0, 0)?.iter() {
-            sum.add(&cpu.0);
-        }
-        Ok(sum)
+        sum(&self.counters)
     }
 
     /// Puts policy into effect for the next segment.
@@ -258,108 +274,16 @@ impl Loaded {
     }
 }
 
-fn take(ebpf: &mut Ebpf, name: &'static str) -> Result<Map, LoadError> {
-    ebpf.take_map(name).ok_or(LoadError::Missing(name))
+fn sum(counters: &PerCpuArray<MapData, Raw<Counters>>) -> Result<Counters, MapError> {
+    let mut sum = Counters::default();
+    for cpu in counters.get(&0, 0)?.iter() {
+        sum.add(&cpu.0);
+    }
+    Ok(sum)
 }
 
 fn map_refused(error: MapError) -> LoadError {
     LoadError::Refused(format!(
         "{error}: the object was built from another version"
     ))
-}
-
-/// 24 bytes that a sender cannot guess.
-fn random() -> Result<[u64; 3], LoadError> {
-    let mut bytes = [0; 24];
-    File::open("/dev/urandom")
-        .and_then(|mut file| file.read_exact(&mut bytes))
-        .map_err(|source| LoadError::Io {
-            action: "read /dev/urandom",
-            source,
-        })?;
-    let (words, _) = bytes.as_chunks::<8>();
-    Ok([0, 1, 2].map(|index| u64::from_ne_bytes(words[index])))
-}
-
-/// What a failure to load means.
-fn explain(error: EbpfError, sizes: Sizes) -> LoadError {
-    if let EbpfError::MapError(MapError::CreateError { io_error, .. }) = &error {
-        match io_error.raw_os_error() {
-            Some(libc::ENOMEM | libc::E2BIG) => {
-                return LoadError::Memory {
-                    slots: sizes.slots(),
-                    bytes: sizes.bytes(),
-                };
-            }
-            Some(libc::EPERM) => return LoadError::Forbidden,
-            _ => {}
-        }
-    }
-    match &error {
-        EbpfError::ProgramError(error) => LoadError::Refused(explain_program(error)),
-        _ => {
-            let mut text = error.to_string();
-            let mut source = std::error::Error::source(&error);
-            while let Some(error) = source {
-                let _ = write!(text, ": {error}");
-                source = error.source();
-            }
-            LoadError::Refused(text)
-        }
-    }
-}
-
-/// A program's refusal in a few lines: the end of the verifier's log is where
-/// it says what it did not like.
-pub fn explain_program(error: &ProgramError) -> String {
-    const LINES: usize = 12;
-    let ProgramError::LoadError {
-        io_error,
-        verifier_log,
-    } = error
-    else {
-        return error.to_string();
-    };
-    let log = verifier_log.to_string();
-    let lines: Vec<_> = log.lines().filter(|line| !line.trim().is_empty()).collect();
-    let end = lines[lines.len().saturating_sub(LINES)..].join("\n  ");
-    let hint = match io_error.raw_os_error() {
-        Some(libc::EPERM) => " (not permitted: lockdown, or capabilities of a container only)",
-        _ => "",
-    };
-    if end.is_empty() {
-        format!("the kernel refused the program: {io_error}{hint}")
-    } else {
-        format!("the kernel's verifier refused the program: {io_error}{hint}\n  {end}")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_round_up_and_are_what_design_says() {
-        let sizes = Sizes::new(262_144, 8 << 20).unwrap();
-        assert_eq!(
-            (sizes.slots(), sizes.lines, sizes.ring),
-            (262_144, 32_768, 8 << 20)
-        );
-        assert_eq!(
-            sizes.bytes(),
-            262_144 * 208 + u64::from(LOCKS) * 8 + (8 << 20)
-        );
-        assert_eq!(Sizes::new(262_145, 1).unwrap().slots(), 524_288);
-        assert_eq!(
-            Sizes::new(1, 0).unwrap(),
-            Sizes {
-                lines: 2,
-                ring: 1 << 16
-            }
-        );
-        assert!(matches!(
-            Sizes::new(u32::MAX, 0),
-            Err(LoadError::TooMany(_))
-        ));
-    }
 }

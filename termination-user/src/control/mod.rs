@@ -3,40 +3,53 @@
 //! One thread, one event loop ([`run`]). Only kernel programs write the table:
 //! what the controller decides it hands to the program `sweep` ([`sweep`]), so
 //! that it may die at any instruction and leave nothing half done. What is
-//! attached belongs to the process and goes with it.
+//! attached goes with the process, or stays if it is pinned (`--persist`,
+//! docs/persistence.md).
 //!
 //! | module | what |
 //! |---|---|
 //! | [`run`] | `termination run` from start to exit |
 //! | [`controller`] | what the event loop and those who answer share |
 //! | [`serve`], [`status`] | questions over the unix socket |
-//! | [`load`], [`table`], [`plain`] | the BPF object, its maps and their memory |
-//! | [`attach`], [`link`], [`holder`] | hooks, and who else holds them |
-//! | [`interfaces`], [`netns`] | which interfaces, and where |
+//! | [`load`], [`programs`], [`bpf`] | the BPF object, its maps and programs |
+//! | [`table`], [`mapping`], [`plain`] | their memory |
+//! | [`pins`], [`meta`], [`takeover`] | what outlives the controller |
+//! | [`attached`], [`attach`], [`hook`], [`holder`] | hooks, and who else holds them |
+//! | [`interfaces`], [`watch`], [`netns`] | which interfaces, and where |
 //! | [`sweep`], [`ring`], [`hub`] | timers; records in, records out |
-//! | [`instance`], [`privileges`], [`paths`], [`notify`], [`clock`] | what a daemon needs |
+//! | [`instance`], [`privileges`], [`paths`], [`notify`], [`clock`], [`voice`] | what a daemon needs |
 
 pub mod attach;
+pub mod attached;
+pub mod bpf;
 pub mod clock;
 pub mod controller;
 pub mod holder;
+pub mod hook;
 pub mod hub;
 pub mod instance;
 pub mod interfaces;
-pub mod link;
 pub mod load;
+pub mod mapping;
+pub mod meta;
 pub mod netns;
 pub mod notify;
 pub mod options;
 pub mod paths;
+pub mod pins;
 pub mod plain;
 pub mod privileges;
+pub mod programs;
 pub mod ring;
 pub mod run;
 pub mod serve;
 pub mod status;
 pub mod sweep;
 pub mod table;
+pub mod takeover;
+pub mod voice;
+pub mod watch;
 
-pub use options::{Hooks, Mode, RunOptions};
+pub use options::{Hooks, Mode, RunOptions, Takeover};
 pub use run::run;
+pub use takeover::forget;

@@ -42,6 +42,16 @@ impl Hooks {
     }
 }
 
+/// What becomes of a table that an earlier controller left.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Takeover {
+    /// Go on with it.
+    #[default]
+    Continue,
+    /// Forget it and the connections in it; start anew.
+    Fresh,
+}
+
 /// Everything [`super::run::run`] needs to know.
 #[derive(Clone, Debug)]
 pub struct RunOptions {
@@ -69,6 +79,12 @@ pub struct RunOptions {
     pub netns: Option<String>,
     /// How often timers are looked at.
     pub tick: Duration,
+    /// Pin everything: it outlives this process, unless it is told to detach.
+    pub persist: bool,
+    /// Where it is pinned, in a bpffs; see [`super::paths::PINS`].
+    pub pins: PathBuf,
+    /// What becomes of what is pinned there already.
+    pub takeover: Takeover,
     /// Say nothing on stderr but errors.
     pub quiet: bool,
 }
@@ -96,6 +112,9 @@ impl Default for RunOptions {
             socket: super::paths::socket(None),
             netns: None,
             tick: Self::TICK,
+            persist: false,
+            pins: super::paths::PINS.into(),
+            takeover: Takeover::Continue,
             quiet: false,
         }
     }

@@ -11,6 +11,9 @@ pub const SOCKET: &str = "/run/termination/control.sock";
 /// Environment variable that names another control socket.
 pub const SOCKET_VARIABLE: &str = "TERMINATION_SOCKET";
 
+/// Where everything is pinned (`--persist`), unless said otherwise.
+pub const PINS: &str = "/sys/fs/bpf/termination";
+
 /// The control socket: `given` (`--socket`), else [`SOCKET_VARIABLE`], else
 /// [`SOCKET`].
 pub fn socket(given: Option<&Path>) -> PathBuf {

@@ -1,32 +1,168 @@
 //! The event pump: records out of the ring buffer.
+//!
+//! A record is taken from the ring when it is read, but its place is given back
+//! only when it was delivered ([`Pump::settle`]): a controller that is killed in
+//! between leaves it to the next one. aya's reader gives the place back with the
+//! reading, so this is one of its own; the layout is the kernel's
+//! (kernel/bpf/ringbuf.c).
 
 use std::{
     io,
-    os::fd::{AsFd, AsRawFd, RawFd},
+    os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd},
+    sync::atomic::{Ordering, fence},
 };
 
-use aya::maps::{MapData, RingBuf};
+use aya::maps::MapData;
 use termination_common::exchange::Record;
 use tokio::io::{Interest, unix::AsyncFd};
 
-use super::plain::read;
+use super::{
+    mapping::{Mapping, page},
+    meta::{Meta, Word},
+    plain::read,
+};
 
 /// Records taken at once before others get their turn; reading that many and
 /// handing them on takes a few milliseconds.
-const TURN: usize = 4096;
+pub const TURN: usize = 4096;
 
-/// The descriptor that tokio waits on, and the map behind it.
-struct Source(RingBuf<MapData>);
+/// Head of a sample: its length and two flags, and the page it is on.
+const HEAD: usize = 8;
+const BUSY: u32 = 1 << 31;
+const DISCARD: u32 = 1 << 30;
 
-impl AsRawFd for Source {
-    fn as_raw_fd(&self) -> RawFd {
-        self.0.as_fd().as_raw_fd()
+/// The reading end of a ring buffer.
+#[derive(Debug)]
+pub struct Ring {
+    map: MapData,
+    /// The consumer's page: one word, its position.
+    consumer: Mapping,
+    /// The producer's page and the data, twice in a row.
+    producer: Mapping,
+    page: usize,
+    bytes: u64,
+    /// Position up to which was read.
+    position: u64,
+    /// Position up to which places were given back.
+    settled: u64,
+    /// Position before which a dead controller may have handed over.
+    repeated: u64,
+    /// Where it is written down for the next controller.
+    meta: Option<Meta>,
+}
+
+impl Ring {
+    /// Maps a ring of `bytes`. With `meta` it goes on where the last reader
+    /// stopped, and keeps account there.
+    ///
+    /// # Errors
+    ///
+    /// What mmap(2) answered.
+    pub fn new(map: MapData, bytes: u32, meta: Option<Meta>) -> io::Result<Self> {
+        let page = page();
+        let consumer = Mapping::new(map.fd(), 0, page, true)?;
+        let producer = Mapping::new(map.fd(), page, page + 2 * bytes as usize, false)?;
+        let position = consumer.word(0).load(Ordering::Acquire);
+        let repeated = meta
+            .as_ref()
+            .map_or(position, |meta| meta.get(Word::Handed));
+        Ok(Self {
+            map,
+            consumer,
+            producer,
+            page,
+            bytes: u64::from(bytes),
+            position,
+            settled: position,
+            repeated,
+            meta,
+        })
+    }
+
+    /// Takes the next record. It is marked as repeated if it may have been
+    /// handed over by another controller.
+    pub fn take(&mut self) -> Option<Record> {
+        loop {
+            if self.position == self.producer.word(0).load(Ordering::Acquire) {
+                return None;
+            }
+            let at = self.page + (self.position & (self.bytes - 1)) as usize;
+            // The kernel clears the flag after the record is written (xchg).
+            let head = self.producer.half(at).load(Ordering::Acquire);
+            if head & BUSY != 0 {
+                return None;
+            }
+            let length = (head & !DISCARD) as usize;
+            let next = self.position + (length + HEAD).next_multiple_of(8) as u64;
+            // Another size would be another layout, which the loader rules out.
+            let record = if head & DISCARD == 0 && length == size_of::<Record>() {
+                self.copy(at + HEAD)
+            } else {
+                None
+            };
+            let again = self.position < self.repeated;
+            self.position = next;
+            if let Some(mut record) = record {
+                if let Some(meta) = &self.meta {
+                    // Before anybody gets it: killed in between, it was not
+                    // handed over and is marked all the same; never the reverse.
+                    meta.set(Word::Handed, next);
+                }
+                if again {
+                    record.repeated = 1;
+                }
+                return Some(record);
+            }
+        }
+    }
+
+    /// A record's bytes, word by word.
+    fn copy(&self, at: usize) -> Option<Record> {
+        const WORDS: usize = size_of::<Record>() / 8;
+        let mut bytes = [0; size_of::<Record>()];
+        for (word, to) in bytes.as_chunks_mut::<8>().0.iter_mut().enumerate() {
+            *to = self
+                .producer
+                .word(at + word * 8)
+                .load(Ordering::Relaxed)
+                .to_ne_bytes();
+        }
+        const { assert!(WORDS * 8 == size_of::<Record>()) };
+        read(&bytes)
+    }
+
+    /// Gives back the places of what was read up to `position`.
+    fn give_back(&mut self, position: u64) {
+        self.settled = position;
+        self.consumer.word(0).store(position, Ordering::Release);
+        // Either the next look sees a new record, or its producer sees this
+        // position and wakes us.
+        fence(Ordering::SeqCst);
+    }
+
+    /// Gives back the places of all that was read.
+    pub fn settle_all(&mut self) {
+        self.give_back(self.position);
     }
 }
 
-/// The reading end of the ring buffer.
+impl AsFd for Ring {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.map.fd().as_fd()
+    }
+}
+
+impl AsRawFd for Ring {
+    fn as_raw_fd(&self) -> RawFd {
+        self.as_fd().as_raw_fd()
+    }
+}
+
+/// The ring in an event loop.
 pub struct Pump {
-    source: AsyncFd<Source>,
+    source: AsyncFd<Ring>,
+    /// Delivered so many records, and the ring is free up to this position.
+    mark: Option<(u64, u64)>,
 }
 
 impl Pump {
@@ -35,11 +171,11 @@ impl Pump {
     /// # Errors
     ///
     /// What epoll(7) answered.
-    pub fn new(ring: RingBuf<MapData>) -> io::Result<Self> {
+    pub fn new(ring: Ring) -> io::Result<Self> {
         // SAFETY: the map behind `ring` keeps its descriptor, one and the same,
         // until it is dropped with the `AsyncFd` that owns it.
-        let source = unsafe { AsyncFd::register_with_interest(Source(ring), Interest::READABLE)? };
-        Ok(Self { source })
+        let source = unsafe { AsyncFd::register_with_interest(ring, Interest::READABLE)? };
+        Ok(Self { source, mark: None })
     }
 
     /// Waits until there may be records, then takes some.
@@ -51,7 +187,7 @@ impl Pump {
     /// What epoll(7) answered.
     pub async fn wait(&mut self, each: impl FnMut(Record)) -> io::Result<usize> {
         let mut ready = self.source.readable_mut().await?;
-        let taken = take(&mut ready.get_inner_mut().0, each);
+        let taken = take(ready.get_inner_mut(), each);
         // With more in the ring, stay ready: the descriptor tells of it once.
         if taken < TURN {
             ready.clear_ready();
@@ -59,34 +195,49 @@ impl Pump {
         Ok(taken)
     }
 
-    /// Takes what is there now, at most one turn.
+    /// Takes what is there now, at most one turn ([`TURN`]).
     pub fn drain(&mut self, each: impl FnMut(Record)) -> usize {
-        take(&mut self.source.get_mut().0, each)
+        take(self.source.get_mut(), each)
     }
 
-    /// Takes all that is there, and what is added meanwhile.
-    pub fn drain_all(&mut self, mut each: impl FnMut(Record)) -> usize {
-        let mut all = 0;
-        loop {
-            let taken = self.drain(&mut each);
-            all += taken;
-            if taken < TURN {
-                return all;
-            }
+    /// Something was taken whose place was not given back.
+    pub fn is_unsettled(&self) -> bool {
+        let ring = self.source.get_ref();
+        ring.position != ring.settled
+    }
+
+    /// Gives back the places of what was delivered: of all records taken so far
+    /// `published` were handed out and the first `delivered` have arrived.
+    ///
+    /// Who is behind by more than a quarter of the ring is not waited for: its
+    /// records stay in its queue, and would be lost to it with this process.
+    pub fn settle(&mut self, published: u64, delivered: u64) {
+        let ring = self.source.get_mut();
+        if let Some((number, position)) = self.mark
+            && delivered >= number
+        {
+            ring.give_back(position);
+            self.mark = None;
+        }
+        if ring.position == ring.settled {
+            return;
+        }
+        if delivered >= published || ring.position - ring.settled > ring.bytes / 4 {
+            ring.settle_all();
+            self.mark = None;
+        } else if self.mark.is_none() {
+            self.mark = Some((published, ring.position));
         }
     }
 }
 
 /// Up to one turn of records.
-fn take(ring: &mut RingBuf<MapData>, mut each: impl FnMut(Record)) -> usize {
+fn take(ring: &mut Ring, mut each: impl FnMut(Record)) -> usize {
     for taken in 0..TURN {
-        let Some(item) = ring.next() else {
+        let Some(record) = ring.take() else {
             return taken;
         };
-        // Another size would be another layout, which the loader rules out.
-        if let Some(record) = read(&item) {
-            each(record);
-        }
+        each(record);
     }
     TURN
 }

@@ -1,15 +1,8 @@
 //! `termination run`, from start to exit.
 
-use std::{
-    fmt,
-    io::{self, Write as _},
-    path::PathBuf,
-    rc::Rc,
-    time::Duration,
-};
+use std::{fs, io, path::PathBuf, rc::Rc, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, bail};
-use aya::maps::{MapData, RingBuf};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     task::{JoinSet, LocalSet},
@@ -17,53 +10,38 @@ use tokio::{
 };
 
 use super::{
-    attach::{self, Attachment, Plan},
+    attach::{Attachment, Plan},
+    attached::{self, Attached},
     clock,
     controller::{Controller, Stage, settings},
+    hook::Hook,
     instance::Instance,
-    interfaces::{self, Interface},
-    load::{self, Loaded, Sizes},
+    load::Loaded,
     netns::{self, Netns},
     notify::notify,
     options::RunOptions,
+    pins::Pins,
     privileges,
-    ring::Pump,
+    programs::Programs,
+    ring::{Pump, Ring},
     serve::{Listener, serve},
     status::{Facts, InterfaceStatus, summary},
+    takeover::{claim_pins, open_table},
+    voice::Voice,
+    watch::{self, Watch},
 };
 use crate::{policy::Policy, report::Clock};
 
 /// After the end, those who follow get this long to read the rest.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
-/// Speaks to the person on stderr.
-#[derive(Clone, Copy)]
-struct Voice {
-    quiet: bool,
-}
-
-impl Voice {
-    /// What is good to know; not with `--quiet`.
-    fn say(self, text: impl fmt::Display) {
-        if !self.quiet {
-            self.warn(text);
-        }
-    }
-
-    /// What has to be known.
-    fn warn(self, text: impl fmt::Display) {
-        // A closed stderr is no reason to stop observing.
-        let _ = writeln!(io::stderr(), "termination: {text}");
-    }
-}
-
 /// Attaches, observes until a signal or `detach`, ends what lives, leaves
-/// nothing behind.
+/// nothing behind: unless it was asked to persist and SIGTERM ends it.
 ///
 /// # Errors
 ///
 /// In words for a person: what failed, where, what to do. What was attached
-/// until then is detached.
+/// until then is detached, unless it was there before.
 pub fn run(options: RunOptions) -> anyhow::Result<()> {
     privileges::check()?;
     let policy = match &options.policy {
@@ -73,11 +51,14 @@ pub fn run(options: RunOptions) -> anyhow::Result<()> {
     if options.interfaces.is_empty() {
         bail!("no interface: name at least one, a pattern such as 'veth*', or any");
     }
+    let voice = Voice {
+        quiet: options.quiet,
+    };
     let instance = Instance::claim(&options.socket)?;
     let netns = options.netns.as_deref().map(Netns::open).transpose()?;
-    let interfaces = netns::within(netns.as_ref(), || choose(&options.interfaces))??;
-    let sizes = Sizes::new(options.connections, options.ring_bytes)?;
-    let (loaded, ring) = load::load(load::OBJECT, sizes, options.tunnels)?;
+    let netns = netns.map(Arc::new);
+    let pins = claim_pins(&options, netns.as_deref(), voice)?;
+    let (table, resumed) = open_table(&options, pins.as_ref(), netns.as_deref(), voice)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -86,25 +67,33 @@ pub fn run(options: RunOptions) -> anyhow::Result<()> {
         options,
         policy,
         netns,
-        interfaces,
+        pins,
+        resumed,
+        voice,
     };
-    let outcome = runtime.block_on(LocalSet::new().run_until(session.observe(loaded, ring)));
+    let outcome = runtime.block_on(LocalSet::new().run_until(session.observe(table)));
     drop(instance);
     outcome
-}
-
-/// The interfaces that were asked for, in the caller's namespace.
-fn choose(patterns: &[String]) -> anyhow::Result<Vec<Interface>> {
-    let all = interfaces::list().context("cannot list the interfaces")?;
-    Ok(interfaces::select(patterns, &all)?)
 }
 
 /// What was asked for and found, before anything is attached.
 struct Session {
     options: RunOptions,
     policy: Policy,
-    netns: Option<Netns>,
-    interfaces: Vec<Interface>,
+    netns: Option<Arc<Netns>>,
+    pins: Option<Arc<Pins>>,
+    /// The table is an earlier controller's.
+    resumed: bool,
+    voice: Voice,
+}
+
+/// Why observation stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stop {
+    /// Nothing is to be left behind.
+    Detach,
+    /// This process goes; what is pinned stays.
+    Leave,
 }
 
 /// The signals that are listened to; from then on they do not kill.
@@ -126,13 +115,14 @@ impl Signals {
 
 impl Session {
     /// Everything that needs the event loop.
-    async fn observe(self, mut loaded: Loaded, ring: RingBuf<MapData>) -> anyhow::Result<()> {
-        let voice = Voice {
-            quiet: self.options.quiet,
-        };
+    async fn observe(
+        self,
+        (loaded, programs, ring): (Loaded, Programs, Ring),
+    ) -> anyhow::Result<()> {
+        let voice = self.voice;
         let mut signals = Signals::new().context("cannot listen to signals")?;
         let mut pump = Pump::new(ring).context("cannot wait on the ring buffer")?;
-        let rfc1337 = netns::within(self.netns.as_ref(), has_rfc1337)?;
+        let rfc1337 = netns::within(self.netns.as_deref(), has_rfc1337)?;
         loaded
             .set(settings(self.policy, rfc1337))
             .context("cannot put the policy into effect")?;
@@ -142,8 +132,18 @@ impl Session {
                 self.options.socket.display()
             )
         })?;
+        // Before the first look at the interfaces, so that none is missed.
+        let watch = netns::within(self.netns.as_deref(), watch::socket)?
+            .and_then(Watch::new)
+            .context("cannot listen to rtnetlink")?;
+        let mut attached = self.attached(programs);
         // Connections count from here on.
-        let attachments = self.attach(&mut loaded, voice)?;
+        if let Err(error) = attached.start(self.resumed) {
+            if let (Some(pins), false) = (&self.pins, self.resumed) {
+                attached::forget(pins, self.netns.as_deref())?;
+            }
+            return Err(error);
+        }
         let sizes = loaded.sizes;
         voice.say(format_args!(
             "room for {} connections: {:.1} MiB of kernel memory",
@@ -155,13 +155,14 @@ impl Session {
         };
         let facts = Facts {
             started_at: clock.at(clock::monotonic()?),
-            interfaces: attachments.iter().map(describe).collect(),
             netns: self.netns.as_ref().map(|netns| netns.name().to_owned()),
             tunnels: self.options.tunnels,
             policy: self.options.policy.clone(),
+            pinned: self.pins.as_ref().map(|pins| pins.directory().to_owned()),
             rfc1337,
         };
         let controller = Rc::new(Controller::new(loaded, facts, self.policy, clock));
+        controller.set_interfaces(describe(&attached));
         voice.say(format_args!(
             "ready (pid {}, socket {})",
             std::process::id(),
@@ -174,80 +175,69 @@ impl Session {
         }
 
         let mut clients = JoinSet::new();
-        let outcome = self
-            .wait(
-                &controller,
-                &mut signals,
-                &mut pump,
-                &listener,
-                &mut clients,
-                voice,
-            )
-            .await;
+        let mut loop_ = Loop {
+            signals: &mut signals,
+            pump: &mut pump,
+            listener: &listener,
+            clients: &mut clients,
+            watch,
+            attached: &mut attached,
+        };
+        let outcome = self.wait(&controller, &mut loop_).await;
         // Nobody waits for the service manager here.
         let _ = notify("STOPPING=1");
         drop(listener);
-        let ended = self
-            .end(&controller, attachments, &mut pump, &mut clients)
-            .await;
+        let detach = match outcome {
+            Ok(stop) => stop == Stop::Detach,
+            // What cannot go on here may go on with the next controller.
+            Err(_) => self.pins.is_none(),
+        };
+        let ended = if detach {
+            self.end(&controller, attached, &mut pump, &mut clients)
+                .await
+        } else {
+            self.leave(&controller, attached, &mut pump, &mut clients)
+                .await;
+            Ok(())
+        };
         for line in summary(&controller.counters()?) {
             voice.say(line);
         }
-        outcome.and(ended)
+        outcome.map(drop).and(ended)
     }
 
-    /// Attaches to every interface, all or none; of a pattern those that can.
-    fn attach(&self, loaded: &mut Loaded, voice: Voice) -> anyhow::Result<Vec<Attachment>> {
+    fn attached(&self, programs: Programs) -> Attached {
         let RunOptions {
             mode,
             hooks,
             clsact,
+            interfaces,
             ..
-        } = self.options;
+        } = &self.options;
         let plan = Plan {
-            mode,
-            hooks,
-            clsact,
+            mode: *mode,
+            hooks: *hooks,
+            clsact: *clsact,
         };
-        let named: Vec<_> = self
-            .options
-            .interfaces
-            .iter()
-            .filter(|name| !interfaces::is_pattern(name))
-            .collect();
-        let ebpf = &mut loaded.ebpf;
-        let attached = netns::within(self.netns.as_ref(), || {
-            let mut attached = Vec::new();
-            for interface in &self.interfaces {
-                match attach::attach(ebpf, interface, plan) {
-                    Ok(attachment) => {
-                        voice.say(&attachment);
-                        attached.push(attachment);
-                    }
-                    Err(error) if named.iter().any(|name| **name == interface.name) => {
-                        return Err(error.into());
-                    }
-                    Err(error) => voice.warn(format_args!("left out: {error}")),
-                }
-            }
-            if attached.is_empty() {
-                bail!("nothing is attached: no interface could be");
-            }
-            Ok(attached)
-        })??;
-        Ok(attached)
+        let netns = self.netns.clone();
+        Attached::new(programs, plan, interfaces.clone(), netns, self.voice)
     }
 
     /// Observes until a signal or a question says to stop.
     async fn wait(
         &self,
         controller: &Rc<Controller>,
-        signals: &mut Signals,
-        pump: &mut Pump,
-        listener: &Listener,
-        clients: &mut JoinSet<()>,
-        voice: Voice,
-    ) -> anyhow::Result<()> {
+        Loop {
+            signals,
+            pump,
+            listener,
+            clients,
+            watch,
+            attached,
+        }: &mut Loop<'_>,
+    ) -> anyhow::Result<Stop> {
+        let voice = self.voice;
+        let progress = controller.hub.borrow().progress();
         let mut stage = controller.stage.subscribe();
         let mut tick = interval(self.options.tick.max(Duration::from_millis(1)));
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -256,11 +246,20 @@ impl Session {
             tokio::select! {
                 taken = pump.wait(|record| controller.publish(record)) => {
                     taken.context("cannot wait on the ring buffer")?;
+                    controller.settle(pump);
+                }
+                // Somebody has got what was sent: its place in the ring is free,
+                // and what came meanwhile did not wake us.
+                () = progress.notified(), if pump.is_unsettled() => {
+                    controller.settle(pump);
+                    pump.drain(|record| controller.publish(record));
+                    controller.settle(pump);
                 }
                 _ = tick.tick() => {
                     controller.measure_clock();
                     // Also what was written without waking us.
                     pump.drain(|record| controller.publish(record));
+                    controller.settle(pump);
                     let error = controller.look_at_timers(pump).await.err();
                     let error = error.map(|error| format!("timers stand still: {error:#}"));
                     // Said once, not four times a second.
@@ -280,13 +279,24 @@ impl Session {
                     }
                 },
                 Some(_) = clients.join_next() => {}
-                _ = signals.interrupt.recv() => return Ok(()),
-                _ = signals.terminate.recv() => return Ok(()),
+                changed = watch.changed() => {
+                    changed.context("cannot listen to rtnetlink")?;
+                    match attached.follow() {
+                        Ok(true) => controller.set_interfaces(describe(attached)),
+                        Ok(false) => {}
+                        Err(error) => voice.warn(format_args!("{error:#}")),
+                    }
+                }
+                _ = signals.interrupt.recv() => return Ok(Stop::Detach),
+                _ = signals.terminate.recv() => return Ok(match self.pins {
+                    Some(_) => Stop::Leave,
+                    None => Stop::Detach,
+                }),
                 _ = signals.hangup.recv() => match controller.reload() {
                     Ok(done) => voice.say(done),
                     Err(error) => voice.warn(format_args!("the old policy stays: {error:#}")),
                 },
-                _ = stage.wait_for(|stage| *stage == Stage::Stopping) => return Ok(()),
+                _ = stage.wait_for(|stage| *stage == Stage::Stopping) => return Ok(Stop::Detach),
             }
         }
     }
@@ -295,14 +305,14 @@ impl Session {
     async fn end(
         &self,
         controller: &Rc<Controller>,
-        attachments: Vec<Attachment>,
+        mut attached: Attached,
         pump: &mut Pump,
         clients: &mut JoinSet<()>,
     ) -> anyhow::Result<()> {
         // First no more segments, then the ends: so nothing opens behind the
         // sweep, and the sums come out even. A clsact filter has to be removed
         // where the interface is.
-        let detached = netns::within(self.netns.as_ref(), move || drop(attachments));
+        let detached = attached.detach();
         let ended = controller.end_all(pump).await;
         controller.hub.borrow_mut().close();
         controller.stage.send_replace(Stage::Stopped);
@@ -310,24 +320,57 @@ impl Session {
         // Who does not read is left.
         let _ = timeout(LAST_WORDS, done).await;
         detached?;
+        if let Some(pins) = &self.pins {
+            pins.remove().context("cannot remove what is pinned")?;
+        }
         ended.context("what lived could not be ended as `shutdown`")
+    }
+
+    /// Goes, and leaves everything to the next controller.
+    async fn leave(
+        &self,
+        controller: &Rc<Controller>,
+        attached: Attached,
+        pump: &mut Pump,
+        clients: &mut JoinSet<()>,
+    ) {
+        controller.last_words(pump).await;
+        controller.hub.borrow_mut().close();
+        let done = async { while clients.join_next().await.is_some() {} };
+        let _ = timeout(LAST_WORDS, done).await;
+        drop(attached);
+        self.voice.say(format_args!(
+            "what is attached stays, and goes on being tracked: take it over with \
+             `termination run --persist`, or end it with `termination detach`",
+        ));
     }
 }
 
-/// An attachment in the status.
-fn describe(attachment: &Attachment) -> InterfaceStatus {
-    let via = |hook: &Option<attach::Hook>| hook.as_ref().map(|hook| hook.via.name());
-    InterfaceStatus {
+/// What the event loop waits on.
+struct Loop<'a> {
+    signals: &'a mut Signals,
+    pump: &'a mut Pump,
+    listener: &'a Listener,
+    clients: &'a mut JoinSet<()>,
+    watch: Watch,
+    attached: &'a mut Attached,
+}
+
+/// What is attached, for the status.
+fn describe(attached: &Attached) -> Vec<InterfaceStatus> {
+    let via = |hook: &Option<Hook>| hook.as_ref().map(|hook| hook.via.name());
+    let describe = |attachment: &Attachment| InterfaceStatus {
         name: attachment.interface.name.clone(),
         index: attachment.interface.index,
         ingress: via(&attachment.ingress),
         egress: via(&attachment.egress),
-    }
+    };
+    attached.attachments().iter().map(describe).collect()
 }
 
 /// `net.ipv4.tcp_rfc1337` of the caller's network namespace (/proc/sys/net
 /// shows that of who reads it). Unreadable means the kernel's default: off.
 fn has_rfc1337() -> bool {
     let path = PathBuf::from("/proc/sys/net/ipv4/tcp_rfc1337");
-    std::fs::read_to_string(path).is_ok_and(|text| text.trim() == "1")
+    fs::read_to_string(path).is_ok_and(|text| text.trim() == "1")
 }

@@ -188,12 +188,14 @@ async fn respond(controller: &Controller, line: &str, answer: &mut Answer) -> an
         Request::Ask(Ask::Events {
             follow: true,
             count,
+            recent,
         }) => {
-            follow(controller, count, answer).await?;
+            follow(controller, count, recent, answer).await?;
         }
         Request::Ask(Ask::Events {
             follow: false,
             count,
+            ..
         }) => {
             let count = count.map_or(usize::MAX, |count| {
                 usize::try_from(count).unwrap_or(usize::MAX)
@@ -266,15 +268,26 @@ async fn walk(
     Ok(())
 }
 
-/// Hands on what happens until it is `count`, who asked has gone, or the
-/// controller stops.
+/// Hands on what happens (after what is remembered, if `recent`) until it is
+/// `count`, who asked has gone, or the controller stops.
 async fn follow(
     controller: &Controller,
     count: Option<u64>,
+    recent: bool,
     answer: &mut Answer,
 ) -> io::Result<()> {
-    let mut queue = controller.hub.borrow_mut().subscribe();
+    // In one moment, so that nothing is missing in between, or twice.
+    let mut queue = controller.hub.borrow_mut().subscribe(recent);
     let mut left = count.unwrap_or(u64::MAX);
+    if recent {
+        let limit = usize::try_from(left).unwrap_or(usize::MAX);
+        for line in controller.recent(usize::MAX).iter().take(limit) {
+            answer.push_line(line);
+            left -= 1;
+        }
+        answer.flush().await?;
+        queue.arrived();
+    }
     let mut look = interval(LOOK);
     while left > 0 {
         let first = tokio::select! {
@@ -307,6 +320,7 @@ async fn follow(
             next = if more { queue.ready() } else { None };
         }
         answer.flush().await?;
+        queue.arrived();
     }
     Ok(())
 }

@@ -48,6 +48,9 @@ pub struct Status {
     pub memory_bytes: u64,
     /// Policy file; null for the defaults.
     pub policy: Option<PathBuf>,
+    /// Where everything is pinned, so that it outlives the controller; null
+    /// where it does not.
+    pub pinned: Option<PathBuf>,
 }
 
 /// What is fixed from start to end.
@@ -55,27 +58,27 @@ pub struct Status {
 pub struct Facts {
     /// When it was ready.
     pub started_at: Timestamp,
-    /// What it is attached to.
-    pub interfaces: Vec<InterfaceStatus>,
-    /// Their namespace.
+    /// Namespace of the interfaces.
     pub netns: Option<String>,
     /// The innermost packet of a tunnel counts.
     pub tunnels: bool,
     /// Policy file.
     pub policy: Option<PathBuf>,
+    /// Where everything is pinned.
+    pub pinned: Option<PathBuf>,
     /// `net.ipv4.tcp_rfc1337` is set in the namespace of the interfaces.
     pub rfc1337: bool,
 }
 
 impl Status {
     /// Of this process.
-    pub fn new(facts: &Facts, sizes: Sizes) -> Self {
+    pub fn new(facts: &Facts, interfaces: Vec<InterfaceStatus>, sizes: Sizes) -> Self {
         let Facts {
             started_at,
-            interfaces,
             netns,
             tunnels,
             policy,
+            pinned,
             rfc1337: _,
         } = facts.clone();
         Self {
@@ -89,6 +92,7 @@ impl Status {
             connections: sizes.slots(),
             memory_bytes: sizes.bytes(),
             policy,
+            pinned,
         }
     }
 }

@@ -5,7 +5,8 @@
 //! generation and judges again, so that newer life defeats an expiry, and a
 //! controller that dies half-way leaves nothing half done.
 
-use aya::programs::{ProgramError, TestRun as _, TestRunOptions, Xdp};
+use std::{io, os::fd::AsFd};
+
 use termination_common::{
     exchange::{Operation, SWEEP_BATCH, SweepHeader, SweepRequest, swept},
     policy::Timers,
@@ -15,6 +16,7 @@ use termination_common::{
 };
 
 use super::{
+    bpf,
     plain::{bytes_of, read},
     table::{Table, id},
 };
@@ -110,12 +112,12 @@ pub fn everything(table: &Table) -> Vec<SlotId> {
 /// What BPF_PROG_TEST_RUN answered; then nothing was done, or all of it and
 /// only the answer is missing.
 pub fn batch(
-    sweep: &Xdp,
+    sweep: impl AsFd,
     now: u64,
     operation: Operation,
     timers: Timers,
     ids: &[SlotId],
-) -> Result<Tally, ProgramError> {
+) -> io::Result<Tally> {
     let ids = &ids[..ids.len().min(SWEEP_BATCH)];
     let header = SweepHeader {
         now,
@@ -132,14 +134,9 @@ pub fn batch(
             reserved: 0,
         }));
     }
-    let mut answer = vec![0; packet.len()];
-    sweep.test_run(TestRunOptions {
-        data_in: Some(&packet),
-        data_out: Some(&mut answer),
-        ..TestRunOptions::new()
-    })?;
+    bpf::run(sweep, &mut packet)?;
     let mut tally = Tally::default();
-    for request in answer[size_of::<SweepHeader>()..].chunks_exact(size_of::<SweepRequest>()) {
+    for request in packet[size_of::<SweepHeader>()..].chunks_exact(size_of::<SweepRequest>()) {
         if let Some(request) = read(request) {
             tally.count(&request);
         }

@@ -33,6 +33,9 @@ pub enum Ask {
         /// End after this many: the last ones remembered, or the next ones.
         #[serde(default)]
         count: Option<u64>,
+        /// With `follow`: begin with what is remembered.
+        #[serde(default)]
+        recent: bool,
     },
     /// Stop observing: one `done`, after what lived has ended as `shutdown`
     /// and nothing is attached any more.

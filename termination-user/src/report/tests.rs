@@ -275,7 +275,8 @@ fn questions_are_one_line_of_json() {
         events,
         Ask::Events {
             follow: true,
-            count: None
+            count: None,
+            recent: false,
         }
     );
     assert_eq!(

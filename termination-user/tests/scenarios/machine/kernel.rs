@@ -3,7 +3,7 @@
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use aya::{
-    maps::{MapData, RingBuf},
+    Ebpf,
     programs::{SchedClassifier, TestRun as _, TestRunOptions, Xdp},
 };
 use termination_common::{
@@ -14,7 +14,8 @@ use termination_common::{
 };
 use termination_user::control::{
     load::{self, Loaded, Sizes},
-    plain::read,
+    programs::Programs,
+    ring::Ring,
     sweep,
 };
 
@@ -41,7 +42,8 @@ const TC_ACT_UNSPEC: u32 = u32::MAX;
 /// The loaded test object.
 pub(crate) struct Kernel {
     loaded: Loaded,
-    ring: RingBuf<MapData>,
+    programs: Programs,
+    ring: Ring,
 }
 
 /// The one of this process: verification takes seconds. Whoever holds it has
@@ -58,23 +60,12 @@ pub(crate) fn kernel() -> MutexGuard<'static, Kernel> {
 impl Kernel {
     fn load() -> Result<Self, String> {
         let sizes = Sizes::new(64, 1 << 20).unwrap();
-        let (mut loaded, ring) = load::load(load::TEST_OBJECT, sizes, false)
+        let (loaded, mut programs, ring) = load::load(load::TEST_OBJECT, sizes, false)
             .map_err(|error| format!("these tests need root and BPF: {error}"))?;
-        let xdp: &mut Xdp = loaded
-            .ebpf
-            .program_mut("ingress_xdp")
-            .unwrap()
-            .try_into()
-            .unwrap();
-        xdp.load().map_err(|error| load::explain_program(&error))?;
-        for name in ["ingress_tc", "egress_tc"] {
-            let program: &mut SchedClassifier =
-                loaded.ebpf.program_mut(name).unwrap().try_into().unwrap();
-            program
-                .load()
-                .map_err(|error| load::explain_program(&error))?;
+        for name in ["ingress_xdp", "ingress_tc", "egress_tc"] {
+            programs.get(name).map_err(|error| error.to_string())?;
         }
-        for (name, program) in loaded.ebpf.programs() {
+        for (name, program) in programs.object().unwrap().programs() {
             let info = program.info().map_err(|error| error.to_string())?;
             let count = info
                 .verified_instruction_count()
@@ -84,13 +75,22 @@ impl Kernel {
                 return Err(format!("{name}: {count} instructions verified"));
             }
         }
-        Ok(Self { loaded, ring })
+        Ok(Self {
+            loaded,
+            programs,
+            ring,
+        })
     }
 
     /// Empties the table and the ring.
     pub(crate) fn clear(&mut self) {
         self.sweep(u64::from(u32::MAX), Operation::Shutdown, &Timers::DEFAULT);
-        while self.ring.next().is_some() {}
+        while self.ring.take().is_some() {}
+        self.ring.settle_all();
+    }
+
+    fn object(&self) -> &Ebpf {
+        self.programs.object().unwrap()
     }
 
     pub(crate) fn set(&self, settings: Settings) {
@@ -108,13 +108,8 @@ impl Kernel {
     }
 
     fn xdp(&self, sight: &Sight, bytes: &[u8]) {
-        let program: &Xdp = self
-            .loaded
-            .ebpf
-            .program("ingress_xdp")
-            .unwrap()
-            .try_into()
-            .unwrap();
+        let program = self.object().program("ingress_xdp").unwrap();
+        let program: &Xdp = program.try_into().unwrap();
         let mut data = Vec::with_capacity(METADATA + bytes.len());
         data.extend(sight.time.to_ne_bytes());
         data.extend(sight.home.to_ne_bytes());
@@ -137,7 +132,7 @@ impl Kernel {
     }
 
     fn skb(&self, name: &str, sight: &Sight, bytes: &[u8]) {
-        let program: &SchedClassifier = self.loaded.ebpf.program(name).unwrap().try_into().unwrap();
+        let program: &SchedClassifier = self.object().program(name).unwrap().try_into().unwrap();
         let mut context = [0; SK_BUFF];
         let mut put = |at: usize, value: &[u8]| {
             context[at..at + value.len()].copy_from_slice(value);
@@ -169,7 +164,7 @@ impl Kernel {
             if ids.is_empty() {
                 return;
             }
-            let program = self.loaded.sweep().unwrap();
+            let program = self.loaded.sweep();
             let tally = sweep::batch(program, now, operation, *timers, &ids);
             let tally = tally.expect("the kernel runs `sweep`");
             assert_eq!(tally.contended, 0, "nobody else is here");
@@ -190,10 +185,10 @@ impl Kernel {
     /// Takes the records since the last call, without their places.
     pub(crate) fn records(&mut self) -> Vec<Record> {
         let mut records = Vec::new();
-        while let Some(item) = self.ring.next() {
-            let record = read(&item).expect("a whole record");
+        while let Some(record) = self.ring.take() {
             records.push(placeless_record(record));
         }
+        self.ring.settle_all();
         records
     }
 
