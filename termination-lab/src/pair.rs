@@ -46,16 +46,38 @@ impl Pair {
     /// Privileges that are missing, or what `ip` said.
     pub fn new() -> Result<Self> {
         let pair = Self::unconnected()?;
-        pair.client.namespace.ip(&format!(
+        pair.plug()?;
+        Ok(pair)
+    }
+
+    /// Makes the cable anew, after [`Pair::unplug`]: interfaces of the same
+    /// names and addresses, and of other indices.
+    ///
+    /// # Errors
+    ///
+    /// What `ip` said.
+    pub fn plug(&self) -> Result<()> {
+        self.client.namespace.ip(&format!(
             "link add {} type veth peer name {} netns {}",
-            pair.client.interface,
-            pair.server.interface,
-            pair.server.namespace.name(),
+            self.client.interface,
+            self.server.interface,
+            self.server.namespace.name(),
         ))?;
-        for end in [&pair.client, &pair.server] {
+        for end in [&self.client, &self.server] {
             end.configure()?;
         }
-        Ok(pair)
+        Ok(())
+    }
+
+    /// Removes the cable, and with it the interfaces at both ends.
+    ///
+    /// # Errors
+    ///
+    /// What `ip` said.
+    pub fn unplug(&self) -> Result<()> {
+        self.client
+            .namespace
+            .ip(&format!("link delete {}", self.client.interface))
     }
 
     /// The namespaces alone; their interfaces are still to be made.

@@ -10,5 +10,13 @@ mod crossing;
 mod endings;
 #[path = "netns/hooks.rs"]
 mod hooks;
+#[path = "netns/interfaces.rs"]
+mod interfaces;
+#[path = "netns/ledger.rs"]
+mod ledger;
 #[path = "netns/observer.rs"]
 mod observer;
+#[path = "netns/persistence.rs"]
+mod persistence;
+#[path = "netns/pressure.rs"]
+mod pressure;

@@ -54,6 +54,7 @@ pub(super) fn main(arguments: &Arguments, socket: &Path) -> Result<(), Halt> {
                 said.push(format!("{lived} connections that lived have no ending"));
                 said.extend(control::status::summary(counters));
             }
+            said.extend(left.filters);
             said
         }
         Err(error) => return Err(error.into()),

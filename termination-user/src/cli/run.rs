@@ -27,6 +27,10 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "N", default_value_t = RunOptions::CONNECTIONS,
           value_parser = clap::value_parser!(u32).range(1..))]
     connections: u32,
+    /// Room for records that nobody has read yet, in bytes, rounded up to a
+    /// power of two; what finds none is reported later, from the table
+    #[arg(long, value_name = "BYTES", default_value_t = RunOptions::RING_BYTES)]
+    ring_bytes: u32,
     /// Policy file (TOML); read again on SIGHUP
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
@@ -84,6 +88,7 @@ pub(super) fn main(arguments: Arguments, socket: PathBuf) -> Result<(), Halt> {
         hooks,
         clsact,
         connections,
+        ring_bytes,
         policy,
         netns,
         tunnels,
@@ -98,6 +103,7 @@ pub(super) fn main(arguments: Arguments, socket: PathBuf) -> Result<(), Halt> {
         hooks: hooks.chosen(),
         clsact,
         connections,
+        ring_bytes,
         policy,
         netns,
         tunnels,

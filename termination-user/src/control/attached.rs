@@ -243,23 +243,31 @@ impl Drop for Attached {
 }
 
 /// Removes everything that is pinned, filters included, of whatever version.
+/// Returns the filters that were left because they are in another network
+/// namespace.
 ///
 /// # Errors
 ///
 /// What the kernel answered.
-pub fn forget(pins: &Pins, netns: Option<&Netns>) -> anyhow::Result<()> {
+pub fn forget(pins: &Pins, netns: Option<&Netns>) -> anyhow::Result<Vec<HookName>> {
     let mut filters = pins.all_hooks()?;
     filters.retain(|hook| hook.via == Via::Clsact);
     if !filters.is_empty() {
+        let owner = pins.namespace();
         netns::within(netns, || {
+            // Another namespace's index is another interface here.
+            if owner.is_some_and(|owner| netns::identity().ok() != Some(owner)) {
+                return anyhow::Ok(());
+            }
             let all = interfaces::list().context("cannot list the interfaces")?;
-            for hook in filters {
+            for hook in filters.drain(..) {
                 if let Some(known) = all.iter().find(|known| known.index == hook.index) {
                     remove_filter(&known.name, hook);
                 }
             }
-            anyhow::Ok(())
+            Ok(())
         })??;
     }
-    Ok(pins.clear()?)
+    pins.clear()?;
+    Ok(filters)
 }

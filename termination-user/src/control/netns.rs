@@ -3,7 +3,13 @@
 //! `ip netns exec` also mounts a fresh /sys, which hides bpffs; a thread that
 //! only changes its network namespace keeps the file system it had.
 
-use std::{fs::File, io, os::fd::AsRawFd as _, path::PathBuf, thread};
+use std::{
+    fs::{self, File},
+    io,
+    os::{fd::AsRawFd as _, unix::fs::MetadataExt as _},
+    path::PathBuf,
+    thread,
+};
 
 /// A network namespace, held open.
 #[derive(Debug)]
@@ -85,6 +91,17 @@ impl Netns {
             source,
         })
     }
+}
+
+/// Device and inode of the caller's network namespace, which tell it from all
+/// others as long as it is there.
+///
+/// # Errors
+///
+/// No /proc.
+pub fn identity() -> io::Result<[u64; 2]> {
+    let found = fs::metadata("/proc/thread-self/ns/net")?;
+    Ok([found.dev(), found.ino()])
 }
 
 /// Runs `work` in `netns`, or where the caller is.

@@ -268,6 +268,16 @@ impl Pins {
         Ok(all)
     }
 
+    /// The network namespace of those hooks, if a table says so.
+    pub fn namespace(&self) -> Option<[u64; 2]> {
+        let versions = versions(&self.base).ok()?;
+        let mut tables = versions
+            .iter()
+            .filter_map(|version| open_meta(&self.base.join(version)).ok().flatten());
+        let meta = tables.find(Meta::is_genuine)?;
+        Some([Word::NetnsDevice, Word::NetnsInode].map(|word| meta.get(word)))
+    }
+
     /// Names of the programs that are pinned.
     ///
     /// # Errors

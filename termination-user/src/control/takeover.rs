@@ -1,6 +1,6 @@
 //! What an earlier controller left: taken over, refused, or removed.
 
-use std::{fs, io, os::unix::fs::MetadataExt as _, path::Path, sync::Arc};
+use std::{path::Path, sync::Arc};
 
 use anyhow::Context as _;
 use termination_common::counters::Counters;
@@ -10,17 +10,19 @@ use super::{
     load::{self, Loaded, Sizes},
     netns::{self, Netns},
     options::{RunOptions, Takeover},
-    pins::Pins,
+    pins::{HookName, Pins},
     programs::Programs,
     ring::Ring,
     voice::Voice,
 };
 
 /// What was removed, whose controller had gone.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Left {
     /// The counters at the end; `None` where they are of another version.
     pub counters: Option<Counters>,
+    /// What could not be removed from here, and how to.
+    pub filters: Option<String>,
 }
 
 /// Removes what an earlier `run --persist` left when nobody controls it;
@@ -37,9 +39,13 @@ pub fn forget(pins: &Path, netns: Option<&str>) -> anyhow::Result<Option<Left>> 
     // Another version's cannot be read, but removed.
     let counters = load::counters_of(&pins).ok().flatten();
     let hooks = pins.all_hooks()?;
-    attached::forget(&pins, netns.as_ref())?;
+    let left = attached::forget(&pins, netns.as_ref())?;
     pins.remove()?;
-    Ok((counters.is_some() || !hooks.is_empty()).then_some(Left { counters }))
+    let found = counters.is_some() || !hooks.is_empty();
+    Ok(found.then_some(Left {
+        counters,
+        filters: left_filters(&left),
+    }))
 }
 
 /// The pins, if they are asked for; without, what lies there is mentioned.
@@ -66,7 +72,10 @@ pub(super) fn claim_pins(
         voice.say("mounted a bpffs at /sys/fs/bpf");
     }
     if options.takeover == Takeover::Fresh {
-        attached::forget(&pins, netns)?;
+        let left = attached::forget(&pins, netns)?;
+        if let Some(left) = left_filters(&left) {
+            voice.warn(left);
+        }
     }
     Ok(Some(Arc::new(pins)))
 }
@@ -82,7 +91,8 @@ pub(super) fn open_table(
     let Some(pins) = pins else {
         return Ok((load::load(load::OBJECT, sizes, options.tunnels)?, false));
     };
-    let here = netns::within(netns, namespace)?.context("cannot tell the network namespace")?;
+    let here =
+        netns::within(netns, netns::identity)?.context("cannot tell the network namespace")?;
     let Some(meta) = pins.table()? else {
         let table = load::load_pinned(load::OBJECT, sizes, options.tunnels, pins, here)?;
         return Ok((table, false));
@@ -109,9 +119,13 @@ pub(super) fn open_table(
     Ok((table, true))
 }
 
-/// Device and inode of the caller's network namespace, which tell it from all
-/// others as long as it is there.
-fn namespace() -> io::Result<[u64; 2]> {
-    let found = fs::metadata("/proc/thread-self/ns/net")?;
-    Ok([found.dev(), found.ino()])
+/// What to say of filters that could not be removed from here.
+fn left_filters(filters: &[HookName]) -> Option<String> {
+    let first = filters.first()?;
+    Some(format!(
+        "{} filters are left in another network namespace; there, for each interface (the \
+         first has index {}): tc filter del dev IFACE ingress pref 1, and egress",
+        filters.len(),
+        first.index
+    ))
 }

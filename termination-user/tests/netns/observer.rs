@@ -2,21 +2,28 @@
 
 use std::{
     env, fs,
+    io::Write as _,
+    os::unix::net::UnixStream,
     path::PathBuf,
-    process::{self, Child, Command, Stdio},
+    process::{self, Child, Command, ExitStatus, Stdio},
     sync::atomic::{AtomicU32, Ordering},
 };
 
 use serde_json::Value;
-use termination_lab::{End, Namespace, PATIENCE, Tuple, signal, wait_for};
+use termination_lab::{End, Namespace, PATIENCE, Tuple, signal, try_wait_for, wait_for};
 
 /// The program under test.
-const PROGRAM: &str = env!("CARGO_BIN_EXE_termination");
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_termination");
 
-/// A running `termination run`. Stopped and detached when dropped.
+/// A `termination run`, most of the time running. Stopped and detached when
+/// dropped.
 pub(crate) struct Observer {
-    child: Child,
+    child: Option<Child>,
     directory: PathBuf,
+    /// Where it is pinned, if it persists.
+    pub(crate) pins: Option<PathBuf>,
+    netns: String,
+    arguments: Vec<String>,
 }
 
 impl Observer {
@@ -27,35 +34,143 @@ impl Observer {
 
     /// Attached to an interface of a namespace. Ready when this returns.
     pub(crate) fn on(namespace: &Namespace, interface: &str, arguments: &[&str]) -> Self {
+        let mut observer = Self::new(namespace, interface, arguments, false);
+        observer.start();
+        observer.until_ready();
+        observer
+    }
+
+    /// The same, and it may be killed and started again.
+    pub(crate) fn persistent(end: &End, arguments: &[&str]) -> Self {
+        let mut observer = Self::new(&end.namespace, &end.interface, arguments, true);
+        observer.start();
+        observer.until_ready();
+        observer
+    }
+
+    /// Not started yet. `persist`: with pins of its own.
+    pub(crate) fn new(
+        namespace: &Namespace,
+        interface: &str,
+        arguments: &[&str],
+        persist: bool,
+    ) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let directory =
-            env::temp_dir().join(format!("termination-netns-{}-{number}", process::id()));
+        let name = format!("termination-netns-{}-{number}", process::id());
+        let directory = env::temp_dir().join(&name);
         fs::create_dir(&directory).unwrap();
+        let pins = persist.then(|| PathBuf::from("/sys/fs/bpf").join(name));
+        let own = ["--connections", "4096", "-i", interface];
+        let netns = ["--netns", namespace.name()];
+        let mut all: Vec<_> = own.into_iter().chain(netns).map(str::to_owned).collect();
+        // What is said twice counts the second time.
+        if arguments.contains(&"--connections") {
+            all.drain(..2);
+        }
+        all.extend(arguments.iter().map(|&argument| argument.to_owned()));
+        if let Some(pins) = &pins {
+            all.extend(["--persist".to_owned(), "--pin-dir".to_owned()]);
+            all.push(pins.display().to_string());
+        }
+        Self {
+            child: None,
+            directory,
+            pins,
+            netns: namespace.name().to_owned(),
+            arguments: all,
+        }
+    }
+
+    /// A file beside its socket.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.directory.join(name)
+    }
+
+    /// As it is started; its words go where those of the test go.
+    pub(crate) fn command(&self) -> Command {
+        let mut command = self.loud();
+        command.arg("--quiet");
+        command
+    }
+
+    /// The same, saying all that it has to say.
+    pub(crate) fn loud(&self) -> Command {
         let mut command = Command::new(PROGRAM);
         command
-            .args(["run", "--quiet", "--connections", "4096", "-i", interface])
-            .args(["--netns", namespace.name()])
-            .args(arguments)
+            .arg("run")
+            .args(&self.arguments)
             .arg("--socket")
-            .arg(directory.join("control.sock"))
+            .arg(self.directory.join("control.sock"))
             .stdin(Stdio::null());
         signal::tie(&mut command);
-        let mut observer = Self {
-            child: command.spawn().unwrap(),
-            directory,
-        };
+        command
+    }
+
+    /// Starts it, without waiting until it is ready.
+    pub(crate) fn start(&mut self) {
+        assert!(self.child.is_none(), "it runs already");
+        self.child = Some(self.command().spawn().unwrap());
+    }
+
+    /// Starts it with more arguments.
+    pub(crate) fn start_with(&mut self, arguments: &[&str]) {
+        assert!(self.child.is_none(), "it runs already");
+        self.child = Some(self.command().args(arguments).spawn().unwrap());
+    }
+
+    /// Starts it so that its words can be read when it has stopped
+    /// ([`Observer::last_words`]).
+    pub(crate) fn start_loud(&mut self) {
+        assert!(self.child.is_none(), "it runs already");
+        self.child = Some(self.loud().stderr(Stdio::piped()).spawn().unwrap());
+    }
+
+    /// Stops it, and returns all that it has said.
+    #[track_caller]
+    pub(crate) fn last_words(&mut self, number: i32) -> String {
+        let mut child = self.child.take().expect("it runs");
+        signal::send(&child, number);
+        // Less than a pipe holds, so it does not wait for us.
+        let said = std::io::read_to_string(child.stderr.take().unwrap()).unwrap();
+        assert!(child.wait().unwrap().success(), "{said}");
+        said
+    }
+
+    /// Waits until it answers.
+    #[track_caller]
+    pub(crate) fn until_ready(&mut self) {
         wait_for("`termination run` to answer", PATIENCE * 12, || {
-            let ended = observer.child.try_wait().unwrap();
+            let ended = self.child.as_mut().unwrap().try_wait().unwrap();
             assert!(ended.is_none(), "`termination run` has stopped: {ended:?}");
-            let mut question = observer.question(&["stats", "--json"]);
+            let mut question = self.question(&["stats", "--json"]);
             let answers = question
                 .stdout(Stdio::null())
                 .stderr(Stdio::null())
                 .status();
             answers.unwrap().success().then_some(())
         });
-        observer
+    }
+
+    /// Kills it at whatever instruction it is.
+    pub(crate) fn kill(&mut self) {
+        let mut child = self.child.take().expect("it runs");
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    /// Asks it to stop by a signal, and waits until it has.
+    #[track_caller]
+    pub(crate) fn stop(&mut self, number: i32) -> ExitStatus {
+        let mut child = self.child.take().expect("it runs");
+        signal::send(&child, number);
+        let stopped = try_wait_for("`termination run` to stop", PATIENCE, || {
+            child.try_wait().ok().flatten()
+        });
+        stopped.unwrap_or_else(|error| {
+            let _ = child.kill().and_then(|()| child.wait());
+            panic!("{error}");
+        })
     }
 
     /// The JSON objects that a verb prints.
@@ -70,6 +185,13 @@ impl Observer {
         text.lines()
             .map(|line| serde_json::from_str(line).unwrap())
             .collect()
+    }
+
+    /// What it says of itself: the one question that has no verb.
+    pub(crate) fn status(&self) -> Value {
+        let mut stream = UnixStream::connect(self.directory.join("control.sock")).unwrap();
+        stream.write_all(b"{\"ask\":\"status\"}\n").unwrap();
+        serde_json::from_reader(stream).unwrap()
     }
 
     /// The statistics.
@@ -100,7 +222,8 @@ impl Observer {
         })
     }
 
-    fn question(&self, arguments: &[&str]) -> Command {
+    /// A question to it, to be run.
+    pub(crate) fn question(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(PROGRAM);
         command.args(arguments).stdin(Stdio::null());
         command
@@ -112,18 +235,35 @@ impl Observer {
 
 impl Drop for Observer {
     fn drop(&mut self) {
-        signal::send(&self.child, 2 /* SIGINT */);
-        let stopped = termination_lab::try_wait_for("`termination run` to stop", PATIENCE, || {
-            self.child.try_wait().ok().flatten()
+        let stopped = self.child.take().map(|mut child| {
+            signal::send(&child, 2 /* SIGINT */);
+            let stopped = try_wait_for("`termination run` to stop", PATIENCE, || {
+                child.try_wait().ok().flatten()
+            });
+            if stopped.is_err() {
+                // What a dead process had attached, the kernel detaches.
+                let _ = child.kill().and_then(|()| child.wait());
+            }
+            stopped
         });
-        if stopped.is_err() {
-            // What a dead process had attached, the kernel detaches.
-            let _ = self.child.kill().and_then(|()| self.child.wait());
+        if let Some(pins) = &self.pins {
+            let mut detach = self.question(&["detach"]);
+            let _ = detach
+                .arg("--pin-dir")
+                .arg(pins)
+                .args(["--netns", &self.netns])
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .status();
         }
         let _ = fs::remove_dir_all(&self.directory);
         if !std::thread::panicking() {
-            let status = stopped.unwrap();
-            assert!(status.success(), "`termination run` ended with {status}");
+            if let Some(stopped) = stopped {
+                let status = stopped.unwrap();
+                assert!(status.success(), "`termination run` ended with {status}");
+            }
+            let left = self.pins.as_ref().is_some_and(|pins| pins.exists());
+            assert!(!left, "pins are left: {:?}", self.pins);
         }
     }
 }

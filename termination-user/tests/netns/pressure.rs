@@ -1,0 +1,156 @@
+//! More than there is room for: counted, said, never fatal, and hiding nothing
+//! that is real.
+
+use std::{
+    collections::BTreeMap,
+    net::{Ipv4Addr, SocketAddr},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    thread,
+};
+
+use termination_common::{segment::Flags, wire::build::Frame};
+use termination_lab::{
+    Family, PATIENCE, Pair, Service,
+    endings::{self, Side},
+    inject::{self, Wire},
+    kernel, wait_for,
+};
+
+use crate::{ledger::SCRIPTS, observer::Observer};
+
+const SIGINT: i32 = 2;
+
+/// SYNs from addresses that are nobody's, to one that the server's stack throws
+/// away (it is not addressed to its interface): until told to stop, at most
+/// `most`. `sent` counts them.
+fn flood(pair: &Pair, most: u32, stop: &AtomicBool, sent: &AtomicU64) {
+    let wire = Wire::open(&pair.client).unwrap();
+    let mac = pair.client.mac().unwrap();
+    let target = SocketAddr::from((pair.server.v4, 7));
+    for number in 0..most {
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
+        let address = Ipv4Addr::from(0xac10_0000 + number / 50_000);
+        let source = SocketAddr::from((address, 1024 + (number % 50_000) as u16));
+        let mut frame = Frame::between(source, target)
+            .tcp(Flags::SYN)
+            .seq(number)
+            .build();
+        inject::address(&mut frame, mac, [2, 0, 0, 0, 0, 1]);
+        wire.send([&frame]).unwrap();
+        sent.store(u64::from(number) + 1, Ordering::Relaxed);
+    }
+}
+
+/// `count` real connections end while the flood goes on, into a table of so
+/// many `slots`.
+fn play(count: usize, slots: &str, most: u32) {
+    let pair = Pair::new().unwrap();
+    let server = &pair.server;
+    let arguments = ["--connections", slots, "--hooks", "both"];
+    let mut observer = Observer::new(&server.namespace, &server.interface, &arguments, false);
+    observer.start_loud();
+    observer.until_ready();
+    let (stop, sent) = (AtomicBool::new(false), AtomicU64::new(0));
+    let mut expected: BTreeMap<&str, u64> = BTreeMap::new();
+    thread::scope(|scope| {
+        let flood = scope.spawn(|| flood(&pair, most, &stop, &sent));
+        // Twice as many as there is room for.
+        let full = 2 * slots.parse::<u64>().unwrap();
+        wait_for("a table full of attempts", PATIENCE * 30, || {
+            (sent.load(Ordering::Relaxed) > full).then_some(())
+        });
+        let service = Service::open(&pair, Family::V4).unwrap();
+        for (play, ending, _) in SCRIPTS.into_iter().cycle().take(count) {
+            play(&service).unwrap();
+            *expected.entry(ending).or_default() += 1;
+        }
+        assert!(!flood.is_finished(), "the flood was over too soon");
+        stop.store(true, Ordering::Relaxed);
+    });
+    kernel::until_quiet(&[&pair.client.namespace, &server.namespace]).unwrap();
+    let stats = observer.stats();
+    for (ending, count) in expected {
+        assert_eq!(stats["endings"][ending], count, "{ending}: {stats:#}");
+    }
+    let loss = |name: &str| stats["losses"][name].as_u64().unwrap();
+    let ended = |name: &str| stats["endings"][name].as_u64().unwrap();
+    assert!(loss("attempt_displaced") > 0, "{stats:#}");
+    assert_eq!(ended("evicted"), loss("attempt_displaced"), "{stats:#}");
+    assert_eq!(stats["difference"], 0, "{stats:#}");
+    // Each SYN of the flood is accounted for: it lives, was displaced, or was
+    // never let in.
+    let lives = stats["live"]["syn_sent"].as_u64().unwrap();
+    let sent = sent.load(Ordering::Relaxed);
+    let seen = lives + ended("evicted") + loss("table_full") + loss("contended");
+    assert!(seen >= sent, "{seen} of {sent}: {stats:#}");
+    println!(
+        "{count} connections beside {sent} SYNs: {}",
+        stats["losses"]
+    );
+
+    // All that was lost is said in the end.
+    let said = observer.last_words(SIGINT);
+    let losses = said.lines().last().unwrap();
+    for (name, count) in stats["losses"].as_object().unwrap() {
+        // What is ended now may be too much for the ring: only more.
+        if *count != 0 && name != "ring_full" && name != "record_lost" {
+            let words = format!("{name} {count}");
+            assert!(losses.contains(&words), "{words}: {said}");
+        }
+    }
+}
+
+#[test]
+fn a_flood_hides_no_real_connection() {
+    play(200, "1024", 2_000_000);
+}
+
+#[test]
+#[ignore = "minutes: ten thousand connections"]
+fn a_flood_hides_none_of_ten_thousand_connections() {
+    play(10_000, "262144", 200_000_000);
+}
+
+#[test]
+fn more_connections_than_room_are_counted() {
+    const ROOM: usize = 64;
+    let pair = Pair::new().unwrap();
+    let observer = Observer::at(&pair.server, &["--connections", "64"]);
+    let service = Service::open(&pair, Family::V4).unwrap();
+    let held: Vec<_> = (0..2 * ROOM).map(|_| service.converse().unwrap()).collect();
+    let stats = observer.stats();
+    let opened = stats["opened"].as_u64().unwrap() + stats["midstream"].as_u64().unwrap();
+    let live = stats["live"]["established"].as_u64().unwrap();
+    assert!(live <= ROOM as u64, "{stats:#}");
+    assert!(
+        stats["losses"]["table_full"].as_u64().unwrap() > 0,
+        "{stats:#}"
+    );
+    assert_eq!(stats["difference"], 0, "{stats:#}");
+    drop(held);
+    kernel::until_quiet(&[&pair.client.namespace, &pair.server.namespace]).unwrap();
+    // It goes on: there is room again.
+    let tuple = endings::closed_first_by(Side::Client, &service).unwrap();
+    assert_eq!(observer.ending(tuple)["ending"], "graceful");
+    let stats = observer.stats();
+    assert_eq!(stats["difference"], 0, "{stats:#}");
+    assert!(
+        stats["opened"].as_u64().unwrap() > opened - live,
+        "{stats:#}"
+    );
+}
+
+#[test]
+fn refused_memory_is_one_sentence() {
+    let pair = Pair::new().unwrap();
+    let server = &pair.server;
+    let arguments = ["--connections", "16777217"];
+    let observer = Observer::new(&server.namespace, &server.interface, &arguments, false);
+    let output = observer.command().output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert_eq!(said.lines().count(), 1, "{said}");
+    assert!(said.contains("16777216 fit"), "{said}");
+}
