@@ -70,7 +70,7 @@ pub struct Controller {
 impl Controller {
     /// Over what was loaded.
     pub fn new(loaded: Loaded, facts: Facts, policy: Policy, clock: Clock) -> Self {
-        let hub = Hub::new(facts.pinned.is_some());
+        let hub = Hub::new(facts.pinned.is_some(), facts.resumed);
         Self {
             loaded,
             facts,
@@ -158,6 +158,15 @@ impl Controller {
             .collect()
     }
 
+    /// The same with their numbers ([`Hub::numbered`]), all of them.
+    pub fn numbered(&self) -> Vec<(u64, String)> {
+        let (epoch, clock) = (self.loaded.epoch, self.clock.get());
+        let hub = self.hub.borrow();
+        hub.numbered()
+            .filter_map(|(number, record)| Some((number, line_of(record, epoch, &clock)?)))
+            .collect()
+    }
+
     /// One look at the timers: finds what is due, has it done, hands on what
     /// comes of it.
     ///
@@ -182,6 +191,7 @@ impl Controller {
         // A program may still have been at work when its hook was dropped; a
         // lock that stayed taken and a full ring are asked again.
         const PASSES: usize = 8;
+        self.hub.borrow_mut().hurry();
         for _ in 0..PASSES {
             let ids = sweep::everything(&self.loaded.table);
             if ids.is_empty() {
@@ -193,18 +203,22 @@ impl Controller {
         Ok(())
     }
 
-    /// Takes all records that are there, and what is added meanwhile.
+    /// Takes all records that are there, and what is added meanwhile, as far as
+    /// they can be taken.
     pub fn drain(&self, pump: &mut Pump) {
-        while pump.drain(|record| self.publish(record)) == TURN {
+        loop {
+            let room = self.hub.borrow().room();
+            let taken = pump.drain(room, |record| self.publish(record));
             self.settle(pump);
+            if taken < TURN {
+                return;
+            }
         }
-        self.settle(pump);
     }
 
     /// Gives the ring back what has arrived.
     pub fn settle(&self, pump: &mut Pump) {
-        let hub = self.hub.borrow();
-        pump.settle(hub.published(), hub.delivered());
+        pump.settle(self.hub.borrow().delivered());
     }
 
     /// Nobody will answer after this: gives those who listen a moment to get

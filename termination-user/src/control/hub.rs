@@ -25,7 +25,8 @@ const KEPT: usize = 4096;
 
 /// Where records outlive the controller and nobody listens, so long they do not
 /// count as delivered: who lost its connection with the last controller is on
-/// its way back.
+/// its way back. And so long after a takeover no more is read than those who
+/// come back can take: the ring keeps the rest.
 const HOLD: Duration = Duration::from_secs(10);
 
 /// What a subscriber receives.
@@ -115,7 +116,12 @@ impl Subscription {
 
     /// All that was taken out has arrived: it will survive this process.
     pub fn arrived(&self) {
-        self.arrived.set(self.taken);
+        self.arrived_up_to(self.taken);
+    }
+
+    /// The records up to this number have arrived.
+    pub fn arrived_up_to(&self, number: u64) {
+        self.arrived.set(number);
         self.progress.notify_one();
     }
 }
@@ -127,18 +133,39 @@ pub struct Hub {
     recent: VecDeque<(Instant, Record)>,
     /// Keep what nobody listens to for a while.
     hold: bool,
+    /// Until then no more is read than can be taken.
+    gate: Option<Instant>,
     /// Records so far.
     published: u64,
     progress: Rc<Notify>,
 }
 
 impl Hub {
-    /// `hold`: records outlive this process.
-    pub fn new(hold: bool) -> Self {
+    /// `hold`: records outlive this process. `resumed`: some were left by
+    /// another.
+    pub fn new(hold: bool, resumed: bool) -> Self {
         Self {
             hold,
+            gate: resumed.then(|| Instant::now() + HOLD),
             ..Self::default()
         }
+    }
+
+    /// So many records may be published now.
+    pub fn room(&self) -> usize {
+        if self.gate.is_none_or(|until| Instant::now() >= until) {
+            return usize::MAX;
+        }
+        let queued = self.listening().map(|one| QUEUE - one.queue.capacity());
+        match queued.max() {
+            None => KEPT - self.recent.len(),
+            Some(queued) => (QUEUE / 2).saturating_sub(queued),
+        }
+    }
+
+    /// From now on everything is read: this process ends.
+    pub const fn hurry(&mut self) {
+        self.gate = None;
     }
 
     /// A record came: remembers it, and sends what `line` makes of it to all
@@ -238,6 +265,12 @@ impl Hub {
             .map(|(_, record)| record)
     }
 
+    /// The remembered records with their numbers, oldest first.
+    pub fn numbered(&self) -> impl Iterator<Item = (u64, &Record)> {
+        let first = self.published + 1 - self.recent.len() as u64;
+        (first..).zip(self.recent.iter().map(|(_, record)| record))
+    }
+
     /// Nothing more will come: subscribers read what is queued, then the end.
     pub fn close(&mut self) {
         self.subscribers.clear();
@@ -319,12 +352,30 @@ mod tests {
 
     #[test]
     fn what_nobody_hears_is_held_where_it_can_be() {
-        let mut hub = Hub::new(true);
+        let mut hub = Hub::new(true, false);
         hub.publish(record(1), text);
         assert_eq!(hub.delivered(), 0);
         let late = hub.subscribe(true);
         late.arrived();
         assert_eq!(hub.delivered(), 1);
+    }
+
+    #[test]
+    fn after_a_takeover_no_more_is_read_than_can_be_taken() {
+        let mut hub = Hub::new(true, true);
+        for slot in 0..KEPT as u32 {
+            assert_ne!(hub.room(), 0);
+            hub.publish(record(slot), text);
+        }
+        assert_eq!((hub.room(), hub.delivered()), (0, 0));
+        let back = hub.subscribe(true);
+        assert_eq!(hub.room(), QUEUE / 2);
+        let numbers: Vec<_> = hub.numbered().map(|(number, _)| number).collect();
+        assert_eq!((numbers[0], numbers[KEPT - 1]), (1, KEPT as u64));
+        back.arrived_up_to(numbers[9]);
+        assert_eq!(hub.delivered(), 10);
+        hub.hurry();
+        assert_eq!(hub.room(), usize::MAX);
     }
 
     #[test]

@@ -288,7 +288,8 @@ impl Pins {
     }
 
     /// Removes all names, of other versions too: hooks first, so that nothing
-    /// is tracked any more that nobody will find. The directory itself stays.
+    /// is tracked any more that nobody will find, then META, without which the
+    /// rest is no table. The directory itself stays.
     ///
     /// # Errors
     ///
@@ -296,7 +297,9 @@ impl Pins {
     pub fn clear(&self) -> Result<(), PinError> {
         for version in versions(&self.base)? {
             let home = self.base.join(version);
-            for directory in ["links", "programs", "maps"] {
+            remove_all(&home.join("links"))?;
+            remove(&home.join("maps/META"))?;
+            for directory in ["programs", "maps"] {
                 remove_all(&home.join(directory))?;
             }
             remove_all(&home)?;

@@ -7,6 +7,7 @@
 //! (kernel/bpf/ringbuf.c).
 
 use std::{
+    collections::VecDeque,
     io,
     os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd},
     sync::atomic::{Ordering, fence},
@@ -161,9 +162,14 @@ impl AsRawFd for Ring {
 /// The ring in an event loop.
 pub struct Pump {
     source: AsyncFd<Ring>,
-    /// Delivered so many records, and the ring is free up to this position.
-    mark: Option<(u64, u64)>,
+    /// Records that were taken.
+    taken: u64,
+    /// Once so many were delivered, the ring is free up to this position.
+    marks: VecDeque<(u64, u64)>,
 }
+
+/// A mark is made every so many records.
+const STRIDE: u64 = 64;
 
 impl Pump {
     /// Waits on `ring` with the runtime of the caller.
@@ -175,19 +181,29 @@ impl Pump {
         // SAFETY: the map behind `ring` keeps its descriptor, one and the same,
         // until it is dropped with the `AsyncFd` that owns it.
         let source = unsafe { AsyncFd::register_with_interest(ring, Interest::READABLE)? };
-        Ok(Self { source, mark: None })
+        Ok(Self {
+            source,
+            taken: 0,
+            marks: VecDeque::new(),
+        })
     }
 
-    /// Waits until there may be records, then takes some.
+    /// Waits until there may be records, then takes some, at most `limit`.
     ///
     /// Cancel safe: records are taken without waiting.
     ///
     /// # Errors
     ///
     /// What epoll(7) answered.
-    pub async fn wait(&mut self, each: impl FnMut(Record)) -> io::Result<usize> {
+    pub async fn wait(&mut self, limit: usize, each: impl FnMut(Record)) -> io::Result<usize> {
         let mut ready = self.source.readable_mut().await?;
-        let taken = take(ready.get_inner_mut(), each);
+        let taken = take(
+            ready.get_inner_mut(),
+            &mut self.taken,
+            &mut self.marks,
+            limit,
+            each,
+        );
         // With more in the ring, stay ready: the descriptor tells of it once.
         if taken < TURN {
             ready.clear_ready();
@@ -195,49 +211,61 @@ impl Pump {
         Ok(taken)
     }
 
-    /// Takes what is there now, at most one turn ([`TURN`]).
-    pub fn drain(&mut self, each: impl FnMut(Record)) -> usize {
-        take(self.source.get_mut(), each)
+    /// Takes what is there now, at most `limit` and one turn ([`TURN`]).
+    pub fn drain(&mut self, limit: usize, each: impl FnMut(Record)) -> usize {
+        let Self {
+            source,
+            taken,
+            marks,
+        } = self;
+        take(source.get_mut(), taken, marks, limit, each)
     }
 
-    /// Something was taken whose place was not given back.
-    pub fn is_unsettled(&self) -> bool {
-        let ring = self.source.get_ref();
-        ring.position != ring.settled
-    }
-
-    /// Gives back the places of what was delivered: of all records taken so far
-    /// `published` were handed out and the first `delivered` have arrived.
+    /// Gives back the places of what was delivered: of all records that were
+    /// taken, the first `delivered` have arrived where they were sent.
     ///
     /// Who is behind by more than a quarter of the ring is not waited for: its
     /// records stay in its queue, and would be lost to it with this process.
-    pub fn settle(&mut self, published: u64, delivered: u64) {
+    pub fn settle(&mut self, delivered: u64) {
         let ring = self.source.get_mut();
-        if let Some((number, position)) = self.mark
-            && delivered >= number
-        {
-            ring.give_back(position);
-            self.mark = None;
-        }
-        if ring.position == ring.settled {
+        if delivered >= self.taken || ring.position - ring.settled > ring.bytes / 4 {
+            self.marks.clear();
+            if ring.position != ring.settled {
+                ring.settle_all();
+            }
             return;
         }
-        if delivered >= published || ring.position - ring.settled > ring.bytes / 4 {
-            ring.settle_all();
-            self.mark = None;
-        } else if self.mark.is_none() {
-            self.mark = Some((published, ring.position));
+        let mut free = None;
+        while let Some(&(number, position)) = self.marks.front()
+            && number <= delivered
+        {
+            free = Some(position);
+            self.marks.pop_front();
+        }
+        if let Some(position) = free {
+            ring.give_back(position);
         }
     }
 }
 
-/// Up to one turn of records.
-fn take(ring: &mut Ring, mut each: impl FnMut(Record)) -> usize {
-    for taken in 0..TURN {
+/// Up to `limit` records, or one turn of them; counts and marks them.
+fn take(
+    ring: &mut Ring,
+    count: &mut u64,
+    marks: &mut VecDeque<(u64, u64)>,
+    limit: usize,
+    mut each: impl FnMut(Record),
+) -> usize {
+    let limit = limit.min(TURN);
+    for taken in 0..limit {
         let Some(record) = ring.take() else {
             return taken;
         };
+        *count += 1;
+        if count.is_multiple_of(STRIDE) {
+            marks.push_back((*count, ring.position));
+        }
         each(record);
     }
-    TURN
+    limit
 }

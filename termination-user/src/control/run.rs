@@ -159,6 +159,7 @@ impl Session {
             tunnels: self.options.tunnels,
             policy: self.options.policy.clone(),
             pinned: self.pins.as_ref().map(|pins| pins.directory().to_owned()),
+            resumed: self.resumed,
             rfc1337,
         };
         let controller = Rc::new(Controller::new(loaded, facts, self.policy, clock));
@@ -243,22 +244,23 @@ impl Session {
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut complaint = None;
         loop {
+            let room = controller.hub.borrow().room();
             tokio::select! {
-                taken = pump.wait(|record| controller.publish(record)) => {
+                taken = pump.wait(room, |record| controller.publish(record)), if room > 0 => {
                     taken.context("cannot wait on the ring buffer")?;
                     controller.settle(pump);
                 }
                 // Somebody has got what was sent: its place in the ring is free,
                 // and what came meanwhile did not wake us.
-                () = progress.notified(), if pump.is_unsettled() => {
+                () = progress.notified() => {
                     controller.settle(pump);
-                    pump.drain(|record| controller.publish(record));
+                    pump.drain(room, |record| controller.publish(record));
                     controller.settle(pump);
                 }
                 _ = tick.tick() => {
                     controller.measure_clock();
                     // Also what was written without waking us.
-                    pump.drain(|record| controller.publish(record));
+                    pump.drain(room, |record| controller.publish(record));
                     controller.settle(pump);
                     let error = controller.look_at_timers(pump).await.err();
                     let error = error.map(|error| format!("timers stand still: {error:#}"));

@@ -41,6 +41,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How often a silent follower is looked at: has it gone?
 const LOOK: Duration = Duration::from_secs(10);
 
+/// Bytes of an answer that are sent at once.
+const CHUNK: usize = 1 << 16;
+
 /// Slots walked before others get their turn.
 const PIECE: u32 = 4096;
 
@@ -280,10 +283,16 @@ async fn follow(
     let mut queue = controller.hub.borrow_mut().subscribe(recent);
     let mut left = count.unwrap_or(u64::MAX);
     if recent {
-        let limit = usize::try_from(left).unwrap_or(usize::MAX);
-        for line in controller.recent(usize::MAX).iter().take(limit) {
-            answer.push_line(line);
+        for (number, line) in controller.numbered() {
+            if left == 0 {
+                break;
+            }
+            answer.push_line(&line);
             left -= 1;
+            if answer.buffer.len() >= CHUNK {
+                answer.flush().await?;
+                queue.arrived_up_to(number);
+            }
         }
         answer.flush().await?;
         queue.arrived();
@@ -316,7 +325,7 @@ async fn follow(
                     count,
                 })?,
             }
-            let more = left > 0 && answer.buffer.len() < 1 << 16;
+            let more = left > 0 && answer.buffer.len() < CHUNK;
             next = if more { queue.ready() } else { None };
         }
         answer.flush().await?;

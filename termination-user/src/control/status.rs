@@ -66,6 +66,8 @@ pub struct Facts {
     pub policy: Option<PathBuf>,
     /// Where everything is pinned.
     pub pinned: Option<PathBuf>,
+    /// The table is an earlier controller's.
+    pub resumed: bool,
     /// `net.ipv4.tcp_rfc1337` is set in the namespace of the interfaces.
     pub rfc1337: bool,
 }
@@ -79,6 +81,7 @@ impl Status {
             tunnels,
             policy,
             pinned,
+            resumed: _,
             rfc1337: _,
         } = facts.clone();
         Self {

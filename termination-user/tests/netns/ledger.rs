@@ -16,7 +16,7 @@ use serde_json::Value;
 use termination_lab::{
     Family, PATIENCE, Pair, Service, Tuple,
     endings::{self, Side},
-    kernel, signal, wait_for,
+    kernel, signal, try_wait_for, wait_for,
 };
 
 use crate::observer::Observer;
@@ -60,19 +60,43 @@ pub(crate) const SCRIPTS: [Script; 5] = [
 /// The ledger: what was done, in order.
 type Ledger = Vec<(Tuple, &'static str, &'static str)>;
 
-/// Makes connections until told to stop; `made` counts them.
-fn load(pair: &Pair, stop: &AtomicBool, made: &AtomicUsize) -> Ledger {
-    let service = Service::open(pair, Family::V4).unwrap();
-    let mut ledger = Ledger::new();
-    for (play, ending, by) in SCRIPTS.into_iter().cycle() {
-        if stop.load(Ordering::Relaxed) {
-            break;
+/// Makes connections one after the other, as many as it may.
+#[derive(Default)]
+struct Load {
+    made: AtomicUsize,
+    may: AtomicUsize,
+    stop: AtomicBool,
+}
+
+impl Load {
+    fn run(&self, pair: &Pair) -> Ledger {
+        let service = Service::open(pair, Family::V4).unwrap();
+        let mut ledger = Ledger::new();
+        for (play, ending, by) in SCRIPTS.into_iter().cycle() {
+            let go_on = wait_for("leave to make a connection", PATIENCE * 12, || {
+                let stop = self.stop.load(Ordering::Relaxed);
+                let may = ledger.len() < self.may.load(Ordering::Relaxed);
+                (stop || may).then_some(!stop)
+            });
+            if !go_on {
+                break;
+            }
+            let tuple = play(&service).unwrap();
+            ledger.push((tuple, ending, by));
+            self.made.store(ledger.len(), Ordering::Relaxed);
         }
-        let tuple = play(&service).unwrap();
-        ledger.push((tuple, ending, by));
-        made.store(ledger.len(), Ordering::Relaxed);
+        ledger
     }
-    ledger
+
+    /// Waits for `count` more connections; some more go on meanwhile.
+    fn until_more(&self, count: usize) {
+        const AHEAD: usize = 40;
+        let now = self.made.load(Ordering::Relaxed);
+        self.may.fetch_max(now + count + AHEAD, Ordering::Relaxed);
+        wait_for("more connections", PATIENCE * 6, || {
+            (self.made.load(Ordering::Relaxed) >= now + count).then_some(())
+        });
+    }
 }
 
 /// `termination events --follow`, and all that it has printed.
@@ -113,52 +137,72 @@ impl Follower {
 fn play(rounds: usize) {
     let pair = Pair::new().unwrap();
     let server = &pair.server;
-    let mut observer = Observer::new(&server.namespace, &server.interface, &[], true);
+    // Room for all, so that nothing may be lost.
+    let arguments = ["--connections", "32768"];
+    let mut observer = Observer::new(&server.namespace, &server.interface, &arguments, true);
     observer.start();
-    observer.until_ready();
     let told = Arc::new(Mutex::new(Vec::new()));
-    let (stop, made) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let load = Load::default();
     let ledger = thread::scope(|scope| {
-        let load = scope.spawn(|| load(&pair, &stop, &made));
-        let more = |count| {
-            let now = made.load(Ordering::Relaxed);
-            wait_for("more connections", PATIENCE * 6, || {
-                assert!(!load.is_finished(), "no connections are made any more");
-                (made.load(Ordering::Relaxed) >= now + count).then_some(())
-            });
-        };
+        observer.until_ready();
+        let running = scope.spawn(|| load.run(&pair));
         for round in 0..rounds {
-            // Sometimes while it starts, sometimes while somebody listens.
+            // Killed sometimes while it starts, sometimes while somebody listens.
             let follower = (round % 4 != 3).then(|| {
                 observer.until_ready();
                 Follower::start(&observer, &told)
             });
-            more(round * 7 % 40);
+            if follower.is_some() && round % 2 == 1 {
+                // Somebody listens, and has heard of what is new.
+                let heard = || told.lock().unwrap_or_else(PoisonError::into_inner).len();
+                let before = heard();
+                load.until_more(1);
+                wait_for("news", PATIENCE, || (heard() > before).then_some(()));
+            }
+            load.until_more(round * 7 % 40);
             observer.kill();
             if let Some(follower) = follower {
                 follower.finish();
             }
-            more(round * 5 % 30);
+            load.until_more(round * 5 % 30);
             observer.start();
         }
-        stop.store(true, Ordering::Relaxed);
-        load.join().unwrap()
+        load.stop.store(true, Ordering::Relaxed);
+        running.join().unwrap()
     });
     observer.until_ready();
     let follower = Follower::start(&observer, &told);
     kernel::until_quiet(&[&pair.client.namespace, &server.namespace]).unwrap();
     let told = || told.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let connections = ledger.len();
-    assert!(connections > rounds * 10, "{connections} connections");
+    assert!(connections >= rounds * 30, "{connections} connections");
     let ids = |told: &[Value]| {
         let endings = told.iter().filter(|event| event["type"] == "ending");
         endings
             .map(|ending| ending["id"].to_string())
             .collect::<BTreeSet<_>>()
     };
-    wait_for("every ending", PATIENCE, || {
+    let all = try_wait_for("every ending", PATIENCE, || {
         (ids(&told()).len() >= connections).then_some(())
     });
+    if let Err(error) = all {
+        let told = told();
+        let is_told = |tuple: &Tuple| {
+            let port = tuple.originator.port();
+            told.iter().any(|one| one["originator"]["port"] == port)
+        };
+        let missing: Vec<_> = ledger
+            .iter()
+            .filter(|(tuple, ..)| !is_told(tuple))
+            .collect();
+        let mut live = observer.ask(&["connections", "--json", "--ended"]);
+        live.retain(|one| {
+            let mut missing = missing.iter().map(|(tuple, ..)| tuple.originator.port());
+            missing.any(|port| one["originator"]["port"] == port)
+        });
+        let stats = observer.stats();
+        panic!("{error}: missing {missing:#?}, in the table {live:#?}, {stats:#}");
+    }
     let stats = observer.stats();
     observer.stop(15);
     follower.finish();
