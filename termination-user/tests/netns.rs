@@ -14,6 +14,8 @@ mod hooks;
 mod interfaces;
 #[path = "netns/ledger.rs"]
 mod ledger;
+#[path = "netns/life.rs"]
+mod life;
 #[path = "netns/observer.rs"]
 mod observer;
 #[path = "netns/persistence.rs"]

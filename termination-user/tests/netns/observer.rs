@@ -2,10 +2,8 @@
 
 use std::{
     env, fs,
-    io::Write as _,
-    os::unix::net::UnixStream,
     path::PathBuf,
-    process::{self, Child, Command, ExitStatus, Stdio},
+    process::{self, Child, Command, Stdio},
     sync::atomic::{AtomicU32, Ordering},
 };
 
@@ -18,8 +16,8 @@ pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_termination");
 /// A `termination run`, most of the time running. Stopped and detached when
 /// dropped.
 pub(crate) struct Observer {
-    child: Option<Child>,
-    directory: PathBuf,
+    pub(crate) child: Option<Child>,
+    pub(crate) directory: PathBuf,
     /// Where it is pinned, if it persists.
     pub(crate) pins: Option<PathBuf>,
     netns: String,
@@ -35,14 +33,6 @@ impl Observer {
     /// Attached to an interface of a namespace. Ready when this returns.
     pub(crate) fn on(namespace: &Namespace, interface: &str, arguments: &[&str]) -> Self {
         let mut observer = Self::new(namespace, interface, arguments, false);
-        observer.start();
-        observer.until_ready();
-        observer
-    }
-
-    /// The same, and it may be killed and started again.
-    pub(crate) fn persistent(end: &End, arguments: &[&str]) -> Self {
-        let mut observer = Self::new(&end.namespace, &end.interface, arguments, true);
         observer.start();
         observer.until_ready();
         observer
@@ -82,11 +72,6 @@ impl Observer {
         }
     }
 
-    /// A file beside its socket.
-    pub(crate) fn file(&self, name: &str) -> PathBuf {
-        self.directory.join(name)
-    }
-
     /// As it is started; its words go where those of the test go.
     pub(crate) fn command(&self) -> Command {
         let mut command = self.loud();
@@ -113,30 +98,6 @@ impl Observer {
         self.child = Some(self.command().spawn().unwrap());
     }
 
-    /// Starts it with more arguments.
-    pub(crate) fn start_with(&mut self, arguments: &[&str]) {
-        assert!(self.child.is_none(), "it runs already");
-        self.child = Some(self.command().args(arguments).spawn().unwrap());
-    }
-
-    /// Starts it so that its words can be read when it has stopped
-    /// ([`Observer::last_words`]).
-    pub(crate) fn start_loud(&mut self) {
-        assert!(self.child.is_none(), "it runs already");
-        self.child = Some(self.loud().stderr(Stdio::piped()).spawn().unwrap());
-    }
-
-    /// Stops it, and returns all that it has said.
-    #[track_caller]
-    pub(crate) fn last_words(&mut self, number: i32) -> String {
-        let mut child = self.child.take().expect("it runs");
-        signal::send(&child, number);
-        // Less than a pipe holds, so it does not wait for us.
-        let said = std::io::read_to_string(child.stderr.take().unwrap()).unwrap();
-        assert!(child.wait().unwrap().success(), "{said}");
-        said
-    }
-
     /// Waits until it answers.
     #[track_caller]
     pub(crate) fn until_ready(&mut self) {
@@ -152,27 +113,6 @@ impl Observer {
         });
     }
 
-    /// Kills it at whatever instruction it is.
-    pub(crate) fn kill(&mut self) {
-        let mut child = self.child.take().expect("it runs");
-        child.kill().unwrap();
-        child.wait().unwrap();
-    }
-
-    /// Asks it to stop by a signal, and waits until it has.
-    #[track_caller]
-    pub(crate) fn stop(&mut self, number: i32) -> ExitStatus {
-        let mut child = self.child.take().expect("it runs");
-        signal::send(&child, number);
-        let stopped = try_wait_for("`termination run` to stop", PATIENCE, || {
-            child.try_wait().ok().flatten()
-        });
-        stopped.unwrap_or_else(|error| {
-            let _ = child.kill().and_then(|()| child.wait());
-            panic!("{error}");
-        })
-    }
-
     /// The JSON objects that a verb prints.
     pub(crate) fn ask(&self, arguments: &[&str]) -> Vec<Value> {
         let output = self
@@ -185,13 +125,6 @@ impl Observer {
         text.lines()
             .map(|line| serde_json::from_str(line).unwrap())
             .collect()
-    }
-
-    /// What it says of itself: the one question that has no verb.
-    pub(crate) fn status(&self) -> Value {
-        let mut stream = UnixStream::connect(self.directory.join("control.sock")).unwrap();
-        stream.write_all(b"{\"ask\":\"status\"}\n").unwrap();
-        serde_json::from_reader(stream).unwrap()
     }
 
     /// The statistics.
