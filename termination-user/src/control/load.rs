@@ -155,6 +155,8 @@ pub fn resume(
     let same = meta.get(Word::Build) == recipe.build();
     let mut programs = Programs::resume(recipe, Arc::clone(pins), same);
     if !same {
+        // One that the kernel refuses changes nothing.
+        programs.verify(&pins.programs()?)?;
         // Killed from here on, the next one replaces them all again.
         meta.set(Word::Build, 0);
     }

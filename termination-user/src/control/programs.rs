@@ -173,6 +173,20 @@ impl Programs {
         Ok(program)
     }
 
+    /// Loads those of `names` that the object has, and replaces nothing yet.
+    ///
+    /// # Errors
+    ///
+    /// As [`Programs::get`].
+    pub fn verify(&mut self, names: &[String]) -> Result<(), LoadError> {
+        for name in ["sweep", "ingress_xdp", "ingress_tc", "egress_tc"] {
+            if names.iter().any(|known| known == name) {
+                self.loaded(name)?;
+            }
+        }
+        Ok(())
+    }
+
     /// The same as aya's, which can attach it by netlink.
     ///
     /// # Errors
