@@ -71,11 +71,19 @@ fn play(count: usize, slots: &str, most: u32) {
     });
     kernel::until_quiet(&[&pair.client.namespace, &server.namespace]).unwrap();
     let stats = observer.stats();
-    for (ending, count) in expected {
-        assert_eq!(stats["endings"][ending], count, "{ending}: {stats:#}");
-    }
     let loss = |name: &str| stats["losses"][name].as_u64().unwrap();
     let ended = |name: &str| stats["endings"][name].as_u64().unwrap();
+    // A segment is missed where a lock was given up, which happens when a
+    // virtual CPU is taken away while it holds one. If it was a FIN, its
+    // connection is half-closed still: not hidden, and no more than counted.
+    let missing: u64 = expected
+        .iter()
+        .map(|(ending, count)| count.checked_sub(ended(ending)).expect(ending))
+        .sum();
+    let open = ["syn_received", "established", "half_closed", "closing"];
+    let open = open.map(|state| stats["live"][state].as_u64().unwrap());
+    assert_eq!(open.iter().sum::<u64>(), missing, "{stats:#}");
+    assert!(missing <= loss("contended"), "{stats:#}");
     assert!(loss("attempt_displaced") > 0, "{stats:#}");
     assert_eq!(ended("evicted"), loss("attempt_displaced"), "{stats:#}");
     assert_eq!(stats["difference"], 0, "{stats:#}");
