@@ -22,6 +22,8 @@ use std::{
         unix::fs::MetadataExt as _,
     },
     path::{Path, PathBuf},
+    thread,
+    time::Duration,
 };
 
 use termination_common::slot::ABI;
@@ -91,12 +93,22 @@ impl Pins {
     ///
     /// [`PinError::Running`] when another process holds the lock.
     pub fn claim(base: &Path) -> Result<(Self, bool), PinError> {
+        // Who only looks (`find`) holds the lock for a moment.
+        const TRIES: u32 = 5;
+        const PAUSE: Duration = Duration::from_millis(20);
         let mounted = require_bpffs(base)?;
+        let mut tries = 0;
         loop {
             fs::create_dir_all(base).map_err(at("make the directory", base))?;
-            // Gone again: the last holder has detached just now.
-            if let Some(pins) = Self::lock(base)? {
-                return Ok((pins, mounted));
+            match Self::lock(base) {
+                Ok(Some(pins)) => return Ok((pins, mounted)),
+                // Gone again: the last holder has detached just now.
+                Ok(None) => {}
+                Err(PinError::Running { .. }) if tries < TRIES => {
+                    tries += 1;
+                    thread::sleep(PAUSE);
+                }
+                Err(error) => return Err(error),
             }
         }
     }
