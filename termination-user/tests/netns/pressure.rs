@@ -75,15 +75,22 @@ fn play(count: usize, slots: &str, most: u32) {
     let ended = |name: &str| stats["endings"][name].as_u64().unwrap();
     // A segment is missed where a lock was given up, which happens when a
     // virtual CPU is taken away while it holds one. If it was a FIN, its
-    // connection is half-closed still: not hidden, and no more than counted.
-    let missing: u64 = expected
+    // connection is half-closed still, or ended as another kind: not hidden,
+    // and no more often than counted.
+    let endings = stats["endings"].as_object().unwrap();
+    let real = endings
         .iter()
-        .map(|(ending, count)| count.checked_sub(ended(ending)).expect(ending))
-        .sum();
+        .filter(|(ending, _)| !["evicted", "unanswered"].contains(&ending.as_str()));
+    let ended_at_all: u64 = real.map(|(_, count)| count.as_u64().unwrap()).sum();
     let open = ["syn_received", "established", "half_closed", "closing"];
     let open = open.map(|state| stats["live"][state].as_u64().unwrap());
-    assert_eq!(open.iter().sum::<u64>(), missing, "{stats:#}");
-    assert!(missing <= loss("contended"), "{stats:#}");
+    let open: u64 = open.iter().sum();
+    assert_eq!(ended_at_all + open, count as u64, "{stats:#}");
+    let other: u64 = expected
+        .iter()
+        .map(|(ending, count)| count.abs_diff(ended(ending)))
+        .sum();
+    assert!(other <= 2 * loss("contended"), "{stats:#}");
     assert!(loss("attempt_displaced") > 0, "{stats:#}");
     assert_eq!(ended("evicted"), loss("attempt_displaced"), "{stats:#}");
     assert_eq!(stats["difference"], 0, "{stats:#}");
@@ -94,7 +101,7 @@ fn play(count: usize, slots: &str, most: u32) {
     let seen = lives + ended("evicted") + loss("table_full") + loss("contended");
     assert!(seen >= sent, "{seen} of {sent}: {stats:#}");
     println!(
-        "{count} connections beside {sent} SYNs: {}",
+        "{count} connections beside {sent} SYNs, {open} still open: {}",
         stats["losses"]
     );
 
