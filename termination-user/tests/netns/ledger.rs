@@ -165,7 +165,12 @@ fn play(rounds: usize) {
                 follower.finish();
             }
             load.until_more(round * 5 % 30);
-            observer.start();
+            if round % 5 == 1 {
+                // Other programs take over, and the next round these again.
+                observer.start_with(&["--tunnels"]);
+            } else {
+                observer.start();
+            }
         }
         load.stop.store(true, Ordering::Relaxed);
         running.join().unwrap()
