@@ -148,7 +148,7 @@ pub trait Memory {
 
     /// [`driver::visit`].
     #[inline(always)]
-    fn visit(&self, index: u32, segment: &mut Segment) -> u32
+    fn visit(&self, index: u32, segment: &mut Segment) -> driver::Visit
     where
         Self: Sized,
     {
@@ -157,11 +157,11 @@ pub trait Memory {
 
     /// [`driver::act`].
     #[inline(always)]
-    fn act(&self, index: u32, segment: &Segment, state: Snapshot, effects: Effects) -> Snapshot
+    fn act(&self, index: u32, segment: &Segment, visit: driver::Visit)
     where
         Self: Sized,
     {
-        driver::act(self, index, segment, state, effects)
+        driver::act(self, index, segment, visit);
     }
 
     /// [`driver::tell`].
@@ -175,7 +175,7 @@ pub trait Memory {
 
     /// [`driver::claim`].
     #[inline(always)]
-    fn claim(&self, place: &Place, segment: &Segment) -> u32
+    fn claim(&self, place: &Place, segment: &Segment) -> driver::Claimed
     where
         Self: Sized,
     {

@@ -9,6 +9,7 @@ use core::{
 use aya_ebpf::helpers::bpf_ktime_get_ns;
 use termination_common::{
     counters,
+    driver::{Claimed, Visit},
     engine::Effects,
     exchange::Record,
     policy::Settings,
@@ -247,13 +248,13 @@ impl Memory for Maps {
     }
 
     #[inline(always)]
-    fn visit(&self, index: u32, _segment: &mut Segment) -> u32 {
-        seams::visit(index)
+    fn visit(&self, index: u32, _segment: &mut Segment) -> Visit {
+        Visit(seams::visit(index))
     }
 
     #[inline(always)]
-    fn act(&self, index: u32, _segment: &Segment, state: Snapshot, effects: Effects) -> Snapshot {
-        Snapshot(seams::act(index, state.0, effects.0))
+    fn act(&self, index: u32, _segment: &Segment, visit: Visit) {
+        seams::act(index, visit.0);
     }
 
     #[inline(always)]
@@ -262,8 +263,8 @@ impl Memory for Maps {
     }
 
     #[inline(always)]
-    fn claim(&self, place: &Place, _segment: &Segment) -> u32 {
-        seams::claim(place.fingerprint, place.first, place.second)
+    fn claim(&self, place: &Place, _segment: &Segment) -> Claimed {
+        Claimed(seams::claim(place.fingerprint, place.first, place.second))
     }
 
     #[inline(always)]
@@ -277,7 +278,12 @@ impl Memory for Maps {
 /// Documentation/bpf/btf.rst), not once for every path of its callers. The
 /// segment is the one in SCRATCH.
 mod seams {
-    use termination_common::{driver, engine::Effects, state::Snapshot, table::Place};
+    use termination_common::{
+        driver::{self, Visit},
+        engine::Effects,
+        state::Snapshot,
+        table::Place,
+    };
 
     use super::{Maps, scratch};
     use crate::maps::SCRATCH;
@@ -290,22 +296,20 @@ mod seams {
 
     #[unsafe(no_mangle)]
     #[inline(never)]
-    pub(super) extern "C" fn visit(index: u32) -> u32 {
+    pub(super) extern "C" fn visit(index: u32) -> u64 {
         match scratch() {
-            Some(segment) => driver::visit(&Maps, index, segment),
-            None => driver::Visit::Done as u32,
+            Some(segment) => driver::visit(&Maps, index, segment).0,
+            None => Visit::DONE.0,
         }
     }
 
     #[unsafe(no_mangle)]
     #[inline(never)]
-    pub(super) extern "C" fn act(index: u32, state: u64, effects: u32) -> u64 {
-        match SCRATCH.get(0) {
-            Some(segment) => {
-                driver::act(&Maps, index, segment, Snapshot(state), Effects(effects)).0
-            }
-            None => state,
+    pub(super) extern "C" fn act(index: u32, visit: u64) -> u32 {
+        if let Some(segment) = SCRATCH.get(0) {
+            driver::act(&Maps, index, segment, Visit(visit));
         }
+        0
     }
 
     #[unsafe(no_mangle)]
@@ -330,15 +334,15 @@ mod seams {
 
     #[unsafe(no_mangle)]
     #[inline(never)]
-    pub(super) extern "C" fn claim(fingerprint: u64, first: u32, second: u32) -> u32 {
+    pub(super) extern "C" fn claim(fingerprint: u64, first: u32, second: u32) -> u64 {
         let place = Place {
             fingerprint,
             first,
             second,
         };
         match SCRATCH.get(0) {
-            Some(segment) => driver::claim(&Maps, &place, segment),
-            None => driver::NOWHERE,
+            Some(segment) => driver::claim(&Maps, &place, segment).0,
+            None => driver::Claimed::NOTHING.0,
         }
     }
 

@@ -27,37 +27,88 @@ fn locks_of(place: &Place) -> (u32, u32) {
     if a < b { (a, b) } else { (b, a) }
 }
 
-/// Claims a slot for a connection that the table does not hold. Returns the
-/// slot if another CPU has claimed it meanwhile, else [`NOWHERE`].
+/// What [`claim`] has found, in one register: a slot, or [`NOWHERE`]; if it is
+/// one to fill, so, and the [`Loss`] that this means, 0 for none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(transparent)]
+pub struct Claimed(pub u64);
+
+impl Claimed {
+    /// The slot is to be filled, and the lines are locked until it is.
+    const ROOM: u64 = 1 << 63;
+    const LOSS_SHIFT: u32 = 32;
+    /// Nothing.
+    pub const NOTHING: Self = Self(NOWHERE as u64);
+
+    /// A slot that has become this connection's meanwhile.
+    const fn found(index: u32) -> Self {
+        Self(index as u64)
+    }
+
+    const fn room(index: u32, loss: usize) -> Self {
+        Self(Self::ROOM | (loss as u64) << Self::LOSS_SHIFT | index as u64)
+    }
+
+    /// The slot is to be filled.
+    #[inline(always)]
+    pub const fn is_room(self) -> bool {
+        self.0 & Self::ROOM != 0
+    }
+
+    /// The slot, or [`NOWHERE`].
+    #[inline(always)]
+    pub const fn slot(self) -> u32 {
+        self.0 as u32
+    }
+
+    /// Number of the [`Loss`].
+    #[inline(always)]
+    pub const fn loss(self) -> usize {
+        ((self.0 & !Self::ROOM) >> Self::LOSS_SHIFT) as usize
+    }
+}
+
+/// Looks for room for a connection that the table does not hold. If there is
+/// some, its lines stay locked for [`fill`] until [`unlock_lines`]: a call of
+/// that from here would need more stack than a BPF program has.
 #[inline(always)]
-pub fn claim<M: Memory>(memory: &M, place: &Place, segment: &Segment) -> u32 {
+pub fn claim<M: Memory>(memory: &M, place: &Place, segment: &Segment) -> Claimed {
     let (low, high) = locks_of(place);
     if !memory.lock_line(low) {
         memory.count(counters::LOSS + Loss::Contended as usize);
-        return NOWHERE;
+        return Claimed::NOTHING;
     }
     if high != low && !memory.lock_line(high) {
         memory.unlock_line(low);
         memory.count(counters::LOSS + Loss::Contended as usize);
-        return NOWHERE;
+        return Claimed::NOTHING;
     }
     let found = claim_locked(memory, place, segment);
+    if !found.is_room() {
+        unlock_lines(memory, place);
+    }
+    found
+}
+
+/// Gives the locks of a place back.
+#[inline(always)]
+pub fn unlock_lines<M: Memory>(memory: &M, place: &Place) {
+    let (low, high) = locks_of(place);
     if high != low {
         memory.unlock_line(high);
     }
     memory.unlock_line(low);
-    found
 }
 
 /// [`claim`] with the line locks held.
 #[inline(always)]
-fn claim_locked<M: Memory>(memory: &M, place: &Place, segment: &Segment) -> u32 {
+fn claim_locked<M: Memory>(memory: &M, place: &Place, segment: &Segment) -> Claimed {
     let found = find(memory, place);
     if found != NOWHERE {
-        return found;
+        return Claimed::found(found);
     }
     let (Some(first), Some(second)) = (memory.line(place.first), memory.line(place.second)) else {
-        return NOWHERE;
+        return Claimed::NOTHING;
     };
     let (a, b) = (census(&first), census(&second));
     let (room_a, room_b) = (
@@ -81,11 +132,9 @@ fn claim_locked<M: Memory>(memory: &M, place: &Place, segment: &Segment) -> u32 
         (place.second, b.attempts, Loss::AttemptDisplaced as usize)
     } else {
         memory.count(counters::LOSS + Loss::TableFull as usize);
-        return NOWHERE;
+        return Claimed::NOTHING;
     };
-    let index = line * LINE + pick(mask, choice);
-    memory.fill(index, place.fingerprint, segment, loss);
-    NOWHERE
+    Claimed::room(line * LINE + pick(mask, choice), loss)
 }
 
 /// Opens the connection in a chosen slot, displacing what was there.

@@ -41,7 +41,7 @@ pub fn fast<M: Memory>(memory: &M, segment: &Fast) -> bool {
     }
     let done = line.entry(position) == place.fingerprint
         && hot.halves(|half| engine::fast::step(half, segment));
-    unlock(&hot, state, state);
+    unlock(&hot, state);
     if done {
         memory.count(counters::SEGMENTS);
     }

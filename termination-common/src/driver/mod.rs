@@ -10,7 +10,7 @@ mod fast;
 mod report;
 mod sweep;
 
-pub use claim::{claim, fill};
+pub use claim::{Claimed, claim, fill, unlock_lines};
 pub use fast::fast;
 pub use report::{act, tell};
 pub use sweep::sweep;
@@ -23,14 +23,48 @@ use crate::{
     table::{HotRef, LINE, LineRef, Memory, Place, SlotRef, entry, lock, position},
 };
 
-/// What became of a visit to a slot.
+/// What became of a visit to a slot, in one register.
+///
+/// A step that has something to say leaves the slot locked, for [`act`]: a call
+/// of that from within a visit would need more stack than a BPF program has.
+/// What a step changes of the state word are its facts and its life; the rest
+/// is read from the slot again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
-pub enum Visit {
+#[repr(transparent)]
+pub struct Visit(pub u64);
+
+impl Visit {
     /// The segment was applied, or given up and counted.
-    Done = 0,
+    pub const DONE: Self = Self(0);
     /// The slot holds another connection, or none: look once more.
-    Gone = 1,
+    pub const GONE: Self = Self(1);
+    const HELD: u64 = 1 << 63;
+    const EFFECTS_SHIFT: u32 = 16;
+    const FACTS: u64 = 0xffff;
+
+    #[inline(always)]
+    const fn held(state: Snapshot, effects: Effects) -> Self {
+        let effects = (effects.0 as u64) << Self::EFFECTS_SHIFT;
+        Self(Self::HELD | effects | state.0 & Self::FACTS)
+    }
+
+    /// The slot is still locked.
+    #[inline(always)]
+    const fn is_held(self) -> bool {
+        self.0 & Self::HELD != 0
+    }
+
+    /// What the step had to say.
+    #[inline(always)]
+    const fn effects(self) -> Effects {
+        Effects((self.0 >> Self::EFFECTS_SHIFT) as u32)
+    }
+
+    /// The working copy of a word of which the rest is `word`.
+    #[inline(always)]
+    const fn state(self, word: Snapshot) -> Snapshot {
+        Snapshot(word.0 & !Self::FACTS | self.0 & Self::FACTS)
+    }
 }
 
 /// Applies one segment to the table.
@@ -57,18 +91,34 @@ pub fn observe_any<M: Memory>(memory: &M, segment: &mut Segment) {
         if index == NOWHERE {
             break;
         }
-        if memory.visit(index, segment) == Visit::Done as u32 {
+        if enter(memory, index, segment) {
             return;
         }
         round += 1;
     }
-    let index = memory.claim(&place, segment);
+    let claimed = memory.claim(&place, segment);
+    let index = claimed.slot();
+    if claimed.is_room() {
+        memory.fill(index, place.fingerprint, segment, claimed.loss());
+        unlock_lines(memory, &place);
+        return;
+    }
     // Another CPU has claimed it for the same connection meanwhile. Or it is
     // another connection's of the same hash, which keeps its place: the index
     // cannot tell the two apart.
-    if index != NOWHERE && memory.visit(index, segment) == Visit::Gone as u32 {
+    if index != NOWHERE && !enter(memory, index, segment) {
         memory.count(counters::UNTRACKED);
     }
+}
+
+/// Visits a slot and follows up; false if it is not this connection's.
+#[inline(always)]
+fn enter<M: Memory>(memory: &M, index: u32, segment: &mut Segment) -> bool {
+    let visit = memory.visit(index, segment);
+    if visit.is_held() {
+        memory.act(index, segment, visit);
+    }
+    visit != Visit::GONE
 }
 
 /// No slot.
@@ -92,25 +142,25 @@ fn find<M: Memory>(memory: &M, place: &Place) -> u32 {
     NOWHERE
 }
 
-/// Steps the connection in a slot, if it is this one. Returns [`Visit`].
+/// Steps the connection in a slot, if it is this one.
 #[inline(always)]
-pub fn visit<M: Memory>(memory: &M, index: u32, segment: &mut Segment) -> u32 {
+pub fn visit<M: Memory>(memory: &M, index: u32, segment: &mut Segment) -> Visit {
     let Some(slot) = memory.slot(index) else {
-        return Visit::Gone as u32;
+        return Visit::GONE;
     };
     let Some(taken) = lock(&slot) else {
         memory.count(counters::LOSS + Loss::Contended as usize);
         mark_missed(memory, index, &slot, segment);
-        return Visit::Done as u32;
+        return Visit::DONE;
     };
     if taken.is(fact::FIN) && segment.has(mark::COARSE_TIME) {
         // From the first FIN on, delays are reported.
         segment.time = memory.now();
         segment.marks &= !mark::COARSE_TIME;
     }
-    let (mut state, effects, done) = slot.with(|half, cold| {
+    let (state, effects, visit) = slot.with(|half, cold| {
         if taken.is_free() || !cold.tuple.is(&segment.tuple) {
-            return (taken, Effects::NONE, Visit::Gone as u32);
+            return (taken, Effects::NONE, Visit::GONE);
         }
         let mut flow = Flow {
             state: taken,
@@ -118,13 +168,13 @@ pub fn visit<M: Memory>(memory: &M, index: u32, segment: &mut Segment) -> u32 {
             cold,
         };
         let effects = engine::step(&mut flow, segment, memory.settings());
-        (flow.state, effects, Visit::Done as u32)
+        (flow.state, effects, Visit::DONE)
     });
     if effects != Effects::NONE {
-        state = memory.act(index, segment, state, effects);
+        return Visit::held(state, effects);
     }
-    unlock(&slot, taken, state);
-    done
+    unlock(&slot, state);
+    visit
 }
 
 /// An honest missed segment: says `GAPS` in the word of its connection, whose
@@ -153,9 +203,10 @@ fn mark_missed<M: Memory>(memory: &M, index: u32, slot: &impl SlotRef, segment: 
 /// meanwhile. A mark set between the look and the store is lost: a gap is then
 /// not said, but never invented.
 #[inline(always)]
-fn unlock(slot: &impl HotRef, taken: Snapshot, state: Snapshot) {
-    let marked = state.is_live() && slot.load() != taken.locked();
-    let state = if marked {
+fn unlock(slot: &impl HotRef, state: Snapshot) {
+    let word = slot.load();
+    let same = state.is_live() && word.generation() == state.generation();
+    let state = if same && word.is(fact::GAPS) {
         state.with(fact::GAPS)
     } else {
         state

@@ -6,26 +6,23 @@ use crate::{
     engine::{self, Effects, Flow},
     segment::Segment,
     state::Snapshot,
-    table::{Head, LINE, LineRef, Memory, SlotRef, entry},
+    table::{Head, HotRef, LINE, LineRef, Memory, SlotRef, entry},
     taxonomy::Outcome,
 };
 
-/// Counts, reports and follows up what a step did, with the slot's lock held.
-/// Returns the new state.
+use super::{Visit, unlock};
+
+/// Counts, reports and follows up what a step did in a [`super::visit`] that
+/// left the slot locked, and gives the lock back.
 #[inline(always)]
-pub fn act<M: Memory>(
-    memory: &M,
-    index: u32,
-    segment: &Segment,
-    state: Snapshot,
-    effects: Effects,
-) -> Snapshot {
+pub fn act<M: Memory>(memory: &M, index: u32, segment: &Segment, visit: Visit) {
+    let Some(slot) = memory.slot(index) else {
+        return;
+    };
+    let state = visit.state(slot.load());
+    let mut effects = visit.effects();
     let mut state = memory.tell(index, segment.time, segment.sender, state, effects);
-    let mut effects = effects;
     if effects.any(Effects::REOPEN) {
-        let Some(slot) = memory.slot(index) else {
-            return state;
-        };
         if !state.is_reported() {
             let time = slot.with(|_, cold| cold.turned_at);
             if !report_ending(memory, index, state, time, 0) {
@@ -50,7 +47,7 @@ pub fn act<M: Memory>(
     {
         set_class(memory, index, state, effects.any(Effects::SETTLED));
     }
-    state
+    unlock(&slot, state);
 }
 
 /// The class in the fingerprint follows the state.

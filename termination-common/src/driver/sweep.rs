@@ -54,7 +54,7 @@ pub fn sweep<M: Memory>(
         }
         Some(taken) => {
             let (state, status) = pass(memory, id.slot, &slot, taken, operation, now, timers);
-            unlock(&slot, taken, state);
+            unlock(&slot, state);
             status
         }
         None => swept::CONTENDED,
