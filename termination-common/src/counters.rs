@@ -82,8 +82,11 @@ pub const FIN_RESTARTS: usize = OPENED + 4;
 pub const ODD_FLAGS: usize = OPENED + 5;
 /// Segments that found their tuple untracked and opened nothing.
 pub const UNTRACKED: usize = OPENED + 6;
+/// Base of the segments that policy leaves out, by reason; add a
+/// [`crate::traffic::LeftOut`].
+pub const LEFT_OUT: usize = OPENED + 8;
 /// Size of the array.
-pub const COUNT: usize = OPENED + 8;
+pub const COUNT: usize = LEFT_OUT + 4;
 
 /// All counters of one CPU, or their sum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -21,6 +21,7 @@ pub mod table;
 pub mod taxonomy;
 pub mod time;
 pub mod timer;
+pub mod traffic;
 pub mod tuple;
 pub mod wire;
 pub mod zeek;

@@ -63,11 +63,13 @@ pub struct Settings {
     pub events: u32,
     /// [`setting`].
     pub flags: u32,
-    /// Always 0.
-    pub reserved: u32,
+    /// One connection in so many is tracked; 0 and 1: all
+    /// ([`crate::traffic::sampled`]).
+    pub sample: u32,
 }
 
-/// Bits of [`Settings::flags`].
+/// Bits of [`Settings::flags`]; those from 8 on are
+/// [`crate::traffic::rule`]'s.
 pub mod setting {
     /// This host has `net.ipv4.tcp_rfc1337`: its TIME_WAIT ignores RSTs.
     pub const RFC1337: u32 = 1 << 0;
@@ -83,6 +85,6 @@ impl Settings {
         reset_linger: Timers::DEFAULT.reset_linger,
         events: 1 << 1 | 1 << 2 | 1 << 3 | 1 << 4 | 1 << 5 | 1 << 7 | 1 << 8,
         flags: 0,
-        reserved: 0,
+        sample: 0,
     };
 }

@@ -71,7 +71,7 @@ pub mod mark {
     pub const EGRESS: u16 = 1 << 8;
     /// The IPv4 identification field is 0, or the packet is IPv6.
     pub const IP_ID_ZERO: u16 = 1 << 9;
-    /// The packet sampled in, but others of its kind are left out.
+    /// Its connection is in a sample; others like it are left out.
     pub const SAMPLED: u16 = 1 << 10;
     /// RST came with SYN or FIN; these were cleared, for RST wins.
     pub const ODD_FLAGS: u16 = 1 << 11;

@@ -2,7 +2,9 @@
 //!
 //! Everything that decides is in `termination-common` and runs on the host as
 //! well; here are the maps ([`maps`]), the table's memory in them ([`memory`]),
-//! a frame's bytes ([`packet`]) and the bodies of the programs ([`programs`]).
+//! the rules
+//! for traffic ([`filter`]), a frame's bytes ([`packet`]) and the bodies of the
+//! programs ([`programs`]).
 //! Two objects are linked from this crate: `live.rs` and `replay.rs`.
 #![no_std]
 #![cfg_attr(target_arch = "bpf", feature(asm_experimental_arch, core_intrinsics))]
@@ -13,6 +15,8 @@
 
 #[cfg(target_arch = "bpf")]
 pub mod draw;
+#[cfg(target_arch = "bpf")]
+pub mod filter;
 #[cfg(target_arch = "bpf")]
 pub mod maps;
 #[cfg(target_arch = "bpf")]

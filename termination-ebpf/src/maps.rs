@@ -2,7 +2,7 @@
 
 use aya_ebpf::{
     Global,
-    btf_maps::{Array, PerCpuArray, RingBuf},
+    btf_maps::{Array, LpmTrie, PerCpuArray, RingBuf},
     macros::btf_map,
 };
 use termination_common::{
@@ -12,6 +12,7 @@ use termination_common::{
     segment::Segment,
     slot::{Cold, Hot},
     table::{LINE, LOCKS},
+    traffic::{self, PrefixKey},
 };
 
 /// BPF_F_MMAPABLE (include/uapi/linux/bpf.h): user space maps it.
@@ -64,6 +65,14 @@ pub struct Clock {
     pub nanoseconds: u64,
 }
 
+/// Which addresses are tracked, by their longest prefix; user space writes it.
+#[btf_map]
+pub static PREFIXES: LpmTrie<PrefixKey, u32, 1> = LpmTrie::new();
+
+/// Which ports are tracked, as bitmaps; user space writes it.
+#[btf_map]
+pub static PORTS: Array<u64, { traffic::PORTS as usize }> = Array::new();
+
 /// Number of fingerprint lines - 1.
 #[unsafe(no_mangle)]
 pub static LINE_MASK: Global<u32> = Global::new(0);
@@ -76,3 +85,8 @@ pub static SEED: Global<[u64; 2]> = Global::new([0; 2]);
 /// 0: none, and the verifier drops the code.
 #[unsafe(no_mangle)]
 pub static FOLLOW: Global<u32> = Global::new(0);
+
+/// 1: [`PREFIXES`], [`PORTS`] and the sample are asked; 0: they are not, and the
+/// verifier drops the code.
+#[unsafe(no_mangle)]
+pub static FILTER: Global<u32> = Global::new(0);

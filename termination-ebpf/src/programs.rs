@@ -20,6 +20,7 @@ use termination_common::{
 };
 
 use crate::{
+    filter,
     maps::{CLOCK, FOLLOW},
     memory::{Maps, scratch},
     packet::{Linear, SkbPacket, Start},
@@ -270,7 +271,9 @@ fn number(parsed: Result<(), Skip>) -> u32 {
 fn finish(skip: u32) {
     if skip != 0 {
         Maps.count(counters::SKIP + skip as usize);
-    } else if let Some(segment) = scratch() {
+    } else if filter::admits()
+        && let Some(segment) = scratch()
+    {
         if segment.time == 0 {
             stamp(segment);
         }

@@ -259,7 +259,9 @@ pub fn open(flow: &mut Flow<'_>, segment: &Segment) -> Effects {
     reset_slot(flow, segment);
     let x = segment.side();
     if segment.flags.rst() {
-        flow.state = flow.state.transition_to_live(fact::MIDSTREAM);
+        flow.state = flow
+            .state
+            .transition_to_live(fact::MIDSTREAM | sampled(segment));
         guess_roles(flow, segment);
         return reset::alone(flow, segment);
     }
@@ -267,7 +269,7 @@ pub fn open(flow: &mut Flow<'_>, segment: &Segment) -> Effects {
         let responder = segment.flags.ack();
         let originator = if responder { x ^ 1 } else { x };
         let facts = if originator == 0 { 0 } else { fact::ORIGINATOR };
-        flow.state = flow.state.transition_to_live(facts);
+        flow.state = flow.state.transition_to_live(facts | sampled(segment));
         if responder {
             handshake::first_is_syn_ack(flow, segment)
         } else {
@@ -276,10 +278,17 @@ pub fn open(flow: &mut Flow<'_>, segment: &Segment) -> Effects {
     } else {
         flow.state = flow
             .state
-            .transition_to_live(fact::MIDSTREAM | fact::ESTABLISHED);
+            .transition_to_live(fact::MIDSTREAM | fact::ESTABLISHED | sampled(segment));
         guess_roles(flow, segment);
         stream::first(flow, segment)
     }
+}
+
+/// The fact that goes with the mark: one bit moved, without a branch.
+#[inline(always)]
+const fn sampled(segment: &Segment) -> u64 {
+    const { assert!((mark::SAMPLED as u64) << 1 == fact::SAMPLED) };
+    ((segment.marks & mark::SAMPLED) as u64) << 1
 }
 
 /// Opens the slot anew, after its ended connection was reported: by a SYN, by
@@ -295,7 +304,7 @@ pub fn reopen(flow: &mut Flow<'_>, segment: &Segment) -> Effects {
     let segment_side = segment.side();
     reset_slot(flow, segment);
     let facts = if originator == 0 { 0 } else { fact::ORIGINATOR };
-    flow.state = flow.state.transition_to_live(facts);
+    flow.state = flow.state.transition_to_live(facts | sampled(segment));
     handshake::restore_syn(flow, pending, originator, segment);
     if segment.flags.rst() {
         flow.half(segment_side).home = segment.home;
