@@ -46,7 +46,7 @@ fn read(file: Vec<u8>, tunnels: bool) {
             return;
         }
     };
-    let mut offline = Offline::new(Policy::default(), tunnels);
+    let mut offline = Offline::new(&Policy::default(), tunnels);
     let mut count = 0;
     while count < ENOUGH {
         match capture.next() {

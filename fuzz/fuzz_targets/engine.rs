@@ -57,7 +57,7 @@ fn capture(bytes: &[u8], crowd: bool) {
             assert!(endings.insert(id), "told twice");
         }
     };
-    let mut offline = Offline::new(Policy::default(), false);
+    let mut offline = Offline::new(&Policy::default(), false);
     for act in Script::new(bytes, crowd) {
         if let Act::Segment(segment) = act {
             offline.segment(&segment, &mut out);

@@ -27,10 +27,14 @@ use termination_common::{
     taxonomy::{Outcome, Sequel},
     time::{TICK_SHIFT, tick},
     timer,
+    traffic::left_out,
     wire::tunnel,
 };
 
-use crate::{capture::Packet, policy::Policy};
+use crate::{
+    capture::Packet,
+    policy::{HostRules, Policy},
+};
 use index::Index;
 use parse::parse;
 use place::{NEVER, Place, Waiting, hash, prefetch, shape};
@@ -38,6 +42,9 @@ use place::{NEVER, Place, Waiting, hash, prefetch, shape};
 /// Segments in a batch: more than the processor fetches at once, few enough to
 /// stay in the first-level cache.
 const AHEAD: usize = 32;
+/// Key of the sample: nobody aims at a capture's table, and the same capture has
+/// the same sample each time.
+const SEED: [u64; 2] = [0; 2];
 /// Outdated alarms that are not worth a look.
 const OUTDATED: usize = 1 << 12;
 
@@ -46,6 +53,8 @@ pub struct Offline {
     timers: Timers,
     settings: Settings,
     follow: tunnel::Follow,
+    /// None: everything is tracked.
+    rules: Option<HostRules>,
     index: Index,
     places: Vec<Place>,
     free: Vec<u32>,
@@ -61,7 +70,7 @@ pub struct Offline {
 
 impl Offline {
     /// An empty tracker. `tunnels`: look for the innermost packet.
-    pub fn new(policy: Policy, tunnels: bool) -> Self {
+    pub fn new(policy: &Policy, tunnels: bool) -> Self {
         Self {
             timers: policy.timers,
             settings: policy.settings,
@@ -70,6 +79,7 @@ impl Offline {
             } else {
                 tunnel::Follow::LINK
             },
+            rules: (!policy.traffic.is_all()).then(|| HostRules::new(&policy.traffic)),
             index: Index::new(),
             places: Vec::new(),
             free: Vec::new(),
@@ -106,6 +116,17 @@ impl Offline {
             self.ahead.pop();
             self.counters.0[counters::SKIP + skip as usize] += 1;
             return;
+        }
+        if let Some(rules) = &self.rules {
+            let why = left_out(rules, &rules.settings, SEED, &waiting.segment.tuple);
+            if why != 0 {
+                self.ahead.pop();
+                self.counters.0[counters::LEFT_OUT + why as usize] += 1;
+                return;
+            }
+            if rules.settings.sample > 1 {
+                waiting.segment.marks |= mark::SAMPLED;
+            }
         }
         waiting.clock = self.latest;
         waiting.hash = hash(&waiting.segment.tuple);

@@ -20,5 +20,11 @@ mod life;
 mod observer;
 #[path = "netns/persistence.rs"]
 mod persistence;
+#[path = "netns/policy.rs"]
+mod policy;
 #[path = "netns/pressure.rs"]
 mod pressure;
+#[path = "netns/traffic.rs"]
+mod traffic;
+#[path = "netns/waits.rs"]
+mod waits;

@@ -5,6 +5,8 @@
 mod command;
 #[path = "pcap/dialect.rs"]
 mod dialect;
+#[path = "pcap/policy.rs"]
+mod policy;
 #[path = "pcap/scratch.rs"]
 mod scratch;
 #[path = "pcap/tunnels.rs"]

@@ -1,5 +1,7 @@
 //! The headers of an skb that is not linear.
 
+use core::arch::asm;
+
 use aya_ebpf::{
     bindings::__sk_buff, btf_maps::PerCpuArray, helpers::bpf_skb_load_bytes, macros::btf_map,
 };
@@ -11,6 +13,8 @@ use super::{advance, forget, load, load_words, repeat};
 /// than Ethernet, QinQ, IPv6 and TCP with all options (14 + 8 + 40 + 60), and
 /// room for extension headers.
 const HEADERS: usize = 256;
+
+const _: () = assert!(HEADERS == 1 << 8, "the mask below");
 
 /// Where they are copied to.
 #[btf_map]
@@ -33,6 +37,14 @@ impl Copied {
         let length = (unsafe { (*skb).len } as usize).min(HEADERS);
         if length == 0 {
             return None;
+        }
+        // The verifier of Linux 6.1 does not conclude from the line above that
+        // there is a byte at least.
+        let mut length = length - 1;
+        // SAFETY: computes with a register and touches nothing else. Out of the
+        // compiler's sight, which would take all of this back.
+        unsafe {
+            asm!("{0} &= 255", "{0} += 1", inout(reg) length, options(pure, nomem, nostack));
         }
         // SAFETY: the buffer has room for `length` bytes, and no other program
         // on this CPU uses it meanwhile: tc programs do not nest, and the

@@ -6,7 +6,7 @@ use termination_common::counters::{MIDSTREAM, OPENED};
 
 use super::{
     Halt,
-    client::{self, ClientError},
+    client::{self, Answer, ClientError},
     output::Output,
     stats::unexpected,
 };
@@ -32,14 +32,7 @@ pub(super) struct Arguments {
 pub(super) fn main(arguments: &Arguments, socket: &Path) -> Result<(), Halt> {
     let Arguments { pin_dir, netns } = arguments;
     let said = match client::ask(socket, &Ask::Detach) {
-        Ok(mut answer) => match answer.only()? {
-            Report::Message(Message {
-                kind: Kind::Done,
-                message,
-                ..
-            }) => vec![message],
-            other => return Err(unexpected(&other)),
-        },
+        Ok(answer) => vec![done(answer)?],
         Err(ClientError::NotRunning(socket)) => {
             let Some(left) = control::forget(pin_dir, netns.as_deref())? else {
                 return Err(ClientError::NotRunning(socket).into());
@@ -59,8 +52,29 @@ pub(super) fn main(arguments: &Arguments, socket: &Path) -> Result<(), Halt> {
         }
         Err(error) => return Err(error.into()),
     };
+    say(said)
+}
+
+/// Asks for something to be done, and says what the controller says of it.
+pub(super) fn told(socket: &Path, question: &Ask) -> Result<(), Halt> {
+    say([done(client::ask(socket, question)?)?])
+}
+
+/// What the controller says of something that it did.
+fn done(mut answer: Answer) -> Result<String, Halt> {
+    match answer.only()? {
+        Report::Message(Message {
+            kind: Kind::Done,
+            message,
+            ..
+        }) => Ok(message),
+        other => Err(unexpected(&other)),
+    }
+}
+
+fn say(lines: impl IntoIterator<Item = String>) -> Result<(), Halt> {
     let mut output = Output::open();
-    for line in said {
+    for line in lines {
         output.write(&line)?;
         output.write("\n")?;
     }

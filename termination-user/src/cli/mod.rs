@@ -4,12 +4,14 @@
 //! end of standard output is an end like any other (0). What is asked for goes
 //! to standard output, everything else to standard error.
 
+mod check_policy;
 mod client;
 mod connections;
 mod detach;
 mod events;
 mod output;
 mod pcap;
+mod reload;
 mod run;
 mod screen;
 mod stats;
@@ -48,10 +50,14 @@ enum Verb {
     Stats(stats::Arguments),
     /// The connections that live (and those that linger)
     Connections(connections::Arguments),
-    /// Who holds TIME_WAIT, how often, how long still
+    /// Who holds TIME_WAIT, how often, how long still; when ports run out
     TimeWait(time_wait::Arguments),
     /// One line for each connection that ends
     Events(events::Arguments),
+    /// What a policy file would put in force, or what is wrong with it
+    CheckPolicy(check_policy::Arguments),
+    /// Have `run` read its policy file again; no connection is lost
+    Reload,
     /// Stop the `run` that observes; what lives ends as `shutdown`
     Detach(detach::Arguments),
     /// The same analysis over captures; no privileges needed
@@ -86,6 +92,8 @@ pub fn main() -> ExitCode {
         Verb::Connections(arguments) => connections::main(arguments, &socket),
         Verb::TimeWait(arguments) => time_wait::main(&arguments, &socket),
         Verb::Events(arguments) => events::main(&arguments, &socket),
+        Verb::CheckPolicy(arguments) => check_policy::main(&arguments),
+        Verb::Reload => reload::main(&socket),
         Verb::Detach(arguments) => detach::main(&arguments, &socket),
         Verb::Pcap(arguments) => pcap::main(&arguments),
     };

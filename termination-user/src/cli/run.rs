@@ -11,8 +11,13 @@ use crate::control::{self, Mode, RunOptions, Takeover};
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// Interface by name, pattern ('veth*') or `any`; may be given more than
-    /// once
-    #[arg(short, long = "interface", value_name = "IFACE", required = true)]
+    /// once; comes before those of the policy
+    #[arg(
+        short,
+        long = "interface",
+        value_name = "IFACE",
+        required_unless_present = "policy"
+    )]
     interfaces: Vec<String>,
     /// Where incoming packets are seen
     #[arg(long, value_enum, default_value_t)]
@@ -31,7 +36,7 @@ pub(super) struct Arguments {
     /// power of two; what finds none is reported later, from the table
     #[arg(long, value_name = "BYTES", default_value_t = RunOptions::RING_BYTES)]
     ring_bytes: u32,
-    /// Policy file (TOML); read again on SIGHUP
+    /// Policy file (TOML); read again on SIGHUP and `termination reload`
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
     /// Network namespace of the interfaces: a name under /run/netns or a path

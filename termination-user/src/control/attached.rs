@@ -16,12 +16,27 @@ use super::{
     voice::Voice,
 };
 
+/// Which interfaces were asked for.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// Names, patterns, or `any`.
+    pub patterns: Vec<String>,
+    /// The same of those that are left out all the same.
+    pub without: Vec<String>,
+}
+
+impl Wanted {
+    fn leave_out(&self, interfaces: &mut Vec<Interface>) {
+        interfaces.retain(|interface| !interfaces::is_named(&self.without, &interface.name));
+    }
+}
+
 /// Interfaces and their hooks. Dropping it leaves what is pinned attached, and
 /// detaches all else.
 pub struct Attached {
     programs: Programs,
     plan: Plan,
-    patterns: Vec<String>,
+    wanted: Wanted,
     netns: Option<Arc<Netns>>,
     attachments: Vec<Attachment>,
     /// Indices that could not be attached to: said once.
@@ -30,18 +45,18 @@ pub struct Attached {
 }
 
 impl Attached {
-    /// Nothing yet. `patterns`: names, patterns or `any`.
+    /// Nothing yet.
     pub const fn new(
         programs: Programs,
         plan: Plan,
-        patterns: Vec<String>,
+        wanted: Wanted,
         netns: Option<Arc<Netns>>,
         voice: Voice,
     ) -> Self {
         Self {
             programs,
             plan,
-            patterns,
+            wanted,
             netns,
             attachments: Vec::new(),
             refused: BTreeSet::new(),
@@ -68,14 +83,22 @@ impl Attached {
 
     fn start_here(&mut self, resumed: bool) -> anyhow::Result<()> {
         let all = interfaces::list().context("cannot list the interfaces")?;
-        let wanted = match interfaces::select(&self.patterns, &all) {
+        let mut wanted = match interfaces::select(&self.wanted.patterns, &all) {
             Ok(wanted) => wanted,
             Err(unknown) if resumed => {
                 self.voice.warn(format_args!("{unknown}; waiting for it"));
-                interfaces::matching(&self.patterns, &all)
+                interfaces::matching(&self.wanted.patterns, &all)
             }
             Err(unknown) => return Err(unknown.into()),
         };
+        self.wanted.leave_out(&mut wanted);
+        if wanted.is_empty() && !resumed {
+            bail!(
+                "no interface is left of {}: the policy excludes {}",
+                self.wanted.patterns.join(", "),
+                self.wanted.without.join(", ")
+            );
+        }
         let pinned = match self.programs.pins() {
             Some(pins) if resumed => self.tidy(&Arc::clone(pins), &all, &wanted)?,
             _ => Vec::new(),
@@ -159,7 +182,7 @@ impl Attached {
 
     /// It was asked for by its name.
     fn is_named(&self, interface: &Interface) -> bool {
-        self.patterns.contains(&interface.name)
+        self.wanted.patterns.contains(&interface.name)
     }
 
     /// Interfaces have come or gone: attaches to those that are wanted and
@@ -194,7 +217,9 @@ impl Attached {
         }
         self.refused
             .retain(|index| all.iter().any(|known| known.index == *index));
-        for interface in interfaces::matching(&self.patterns, &all) {
+        let mut wanted = interfaces::matching(&self.wanted.patterns, &all);
+        self.wanted.leave_out(&mut wanted);
+        for interface in wanted {
             let known = |attachment: &Attachment| attachment.interface.index == interface.index;
             if self.attachments.iter().any(known) || self.refused.contains(&interface.index) {
                 continue;

@@ -3,14 +3,16 @@
 
 use std::{
     cell::{Cell, RefCell},
+    collections::BTreeMap,
+    rc::Rc,
     time::Duration,
 };
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use termination_common::{
     counters::{self, Counters},
     exchange::{Operation, Record, SWEEP_BATCH},
-    policy::setting,
+    policy::{Settings, setting},
     slot::SlotId,
     taxonomy::Ending,
 };
@@ -25,12 +27,16 @@ use super::{
     hub::Hub,
     load::Loaded,
     ring::{Pump, TURN},
+    scale::Scale,
     status::{Facts, InterfaceStatus, Status},
     sweep::{self, Tally},
 };
 use crate::{
-    policy::Policy,
-    report::{self, Clock, Gauges, Stats},
+    policy::{HostRules, Policy},
+    report::{
+        Clock, Gauges, Report, Stats,
+        stats::{Scaled, Tally as Named},
+    },
 };
 
 /// Batches between two looks at the ring: so many slots yield at most a sixth
@@ -59,7 +65,12 @@ pub struct Controller {
     loaded: Loaded,
     facts: Facts,
     interfaces: RefCell<Vec<InterfaceStatus>>,
-    policy: Cell<Policy>,
+    policy: RefCell<Rc<Policy>>,
+    /// The rules for traffic are new: what they leave out has to end.
+    narrowed: Cell<bool>,
+    scale: RefCell<Scale>,
+    /// Endings that were no news, by rule.
+    benign: RefCell<BTreeMap<String, u64>>,
     clock: Cell<Clock>,
     /// Who hears of what happens.
     pub hub: RefCell<Hub>,
@@ -75,7 +86,10 @@ impl Controller {
             loaded,
             facts,
             interfaces: RefCell::default(),
-            policy: Cell::new(policy),
+            policy: RefCell::new(Rc::new(policy)),
+            narrowed: Cell::new(false),
+            scale: RefCell::default(),
+            benign: RefCell::default(),
             clock: Cell::new(clock),
             hub: RefCell::new(hub),
             stage: watch::Sender::new(Stage::Running),
@@ -87,9 +101,14 @@ impl Controller {
         &self.loaded
     }
 
+    /// What is fixed from start to end.
+    pub const fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
     /// The policy in effect.
-    pub const fn policy(&self) -> Policy {
-        self.policy.get()
+    pub fn policy(&self) -> Rc<Policy> {
+        Rc::clone(&self.policy.borrow())
     }
 
     /// The offset last measured.
@@ -126,44 +145,79 @@ impl Controller {
     /// What is wrong with the file, with line and key.
     pub fn reload(&self) -> anyhow::Result<String> {
         let Some(path) = &self.facts.policy else {
-            return Ok("no policy file was given: the defaults stay".to_owned());
+            bail!(
+                "no policy file was given to `run`, so there is none to read again; \
+                 start it with --policy FILE"
+            );
         };
         let policy = Policy::read(path)?;
+        let moved = policy.interfaces != self.policy().interfaces;
         self.apply(policy)
-            .context("cannot put the policy into effect")?;
-        Ok(format!("policy {} is in effect", path.display()))
+            .with_context(|| format!("cannot put {} into effect", path.display()))?;
+        let more = if moved {
+            "; its interfaces are for the next `termination run`"
+        } else {
+            ""
+        };
+        Ok(format!("policy {} is in effect{more}", path.display()))
     }
 
     /// Puts a policy into effect.
     fn apply(&self, policy: Policy) -> anyhow::Result<()> {
-        self.loaded.set(settings(policy, self.facts.rfc1337))?;
-        self.policy.set(policy);
+        let old = self.policy();
+        if !policy.traffic.is_all() && !self.loaded.has_rules {
+            bail!(
+                "it has rules for traffic, and the programs were loaded without, since there \
+                 were none when `termination run` began: start that again"
+            );
+        }
+        let counters = self.counters()?;
+        self.loaded
+            .enforce(settings(&policy, self.facts.rfc1337), &policy.traffic)?;
+        if policy.traffic.sample != old.traffic.sample {
+            self.scale
+                .borrow_mut()
+                .change(&counters, old.traffic.sample);
+        }
+        if policy.traffic != old.traffic {
+            self.narrowed.set(true);
+        }
+        self.policy.replace(Rc::new(policy));
         Ok(())
     }
 
     /// A record came out of the ring.
     pub fn publish(&self, record: Record) {
         let (epoch, clock) = (self.loaded.epoch, self.clock.get());
+        let policy = self.policy();
+        let opinion = policy.opinion(&record);
+        if let Some(name) = opinion.benign
+            && record.repeated == 0
+        {
+            *self.benign.borrow_mut().entry(name.to_owned()).or_default() += 1;
+        }
+        // What policy does not want told has its number and its place in the
+        // ring all the same.
         self.hub
             .borrow_mut()
-            .publish(record, |record| line_of(record, epoch, &clock));
+            .publish(record, |record| line_of(record, epoch, &clock, &policy));
     }
 
     /// The remembered records as lines, oldest first.
     pub fn recent(&self, count: usize) -> Vec<String> {
         let (epoch, clock) = (self.loaded.epoch, self.clock.get());
-        let hub = self.hub.borrow();
+        let (hub, policy) = (self.hub.borrow(), self.policy());
         hub.recent(count)
-            .filter_map(|record| line_of(record, epoch, &clock))
+            .filter_map(|record| line_of(record, epoch, &clock, &policy))
             .collect()
     }
 
     /// The same with their numbers ([`Hub::numbered`]), all of them.
     pub fn numbered(&self) -> Vec<(u64, String)> {
         let (epoch, clock) = (self.loaded.epoch, self.clock.get());
-        let hub = self.hub.borrow();
+        let (hub, policy) = (self.hub.borrow(), self.policy());
         hub.numbered()
-            .filter_map(|(number, record)| Some((number, line_of(record, epoch, &clock)?)))
+            .filter_map(|(number, record)| Some((number, line_of(record, epoch, &clock, &policy)?)))
             .collect()
     }
 
@@ -174,12 +228,38 @@ impl Controller {
     ///
     /// The kernel refused a batch; what was not done is found again next time.
     pub async fn look_at_timers(&self, pump: &mut Pump) -> anyhow::Result<Tally> {
+        if self.narrowed.get() {
+            self.end_what_is_left_out(pump).await?;
+        }
         let ids = sweep::due(
             &self.loaded.table,
             clock::monotonic()?,
             &self.policy().timers,
         );
         self.act(Operation::Visit, ids, pump).await
+    }
+
+    /// Nobody watches any more what new rules leave out: that ends, rather than
+    /// look silent. What has ended already lingers on by its timer.
+    async fn end_what_is_left_out(&self, pump: &mut Pump) -> anyhow::Result<()> {
+        let rules = HostRules::new(&self.policy().traffic);
+        let table = &self.loaded.table;
+        let mut ids = Vec::new();
+        let mut passed_over = false;
+        for index in table.occupied() {
+            match table.slot(index) {
+                Some(slot) if slot.state().is_live() => {
+                    if rules.leave_out(&slot.cold.tuple, self.loaded.seed) {
+                        ids.push(super::table::id(index, slot.state()));
+                    }
+                }
+                Some(_) => {}
+                None => passed_over = true,
+            }
+        }
+        let tally = self.act(Operation::Shutdown, ids, pump).await?;
+        self.narrowed.set(passed_over || tally.contended > 0);
+        Ok(())
     }
 
     /// Ends what lives and frees the rest. Nothing may be attached any more.
@@ -298,13 +378,38 @@ impl Controller {
         gauges
     }
 
+    /// Counters and gauges, and what policy makes of them.
+    ///
+    /// # Errors
+    ///
+    /// What bpf(2) answered.
+    pub async fn stats(&self) -> anyhow::Result<Stats> {
+        let mut stats = self.figures().await?;
+        let policy = self.policy();
+        let mut benign = self.benign.borrow().clone();
+        let mut named = Vec::new();
+        for rule in &policy.benign {
+            let count = benign.remove(&rule.name).unwrap_or(0);
+            named.push((rule.name.clone(), count));
+        }
+        // Of rules that are gone.
+        named.extend(benign);
+        stats.benign = Named(named);
+        let one_in = policy.traffic.sample;
+        if one_in > 1 {
+            let sums = self.scale.borrow().of(&self.counters()?, one_in);
+            stats.scaled = Some(Scaled::new(&sums, &stats.live, one_in));
+        }
+        Ok(stats)
+    }
+
     /// Counters and gauges. A difference that is only due to reading both
     /// while connections come and go is not reported: it has to persist.
     ///
     /// # Errors
     ///
     /// What bpf(2) answered.
-    pub async fn stats(&self) -> anyhow::Result<Stats> {
+    async fn figures(&self) -> anyhow::Result<Stats> {
         let mut before = self.counters()?;
         let mut least: Option<Stats> = None;
         for _ in 0..READINGS {
@@ -360,7 +465,7 @@ const fn balance(counters: &Counters) -> [u64; 2] {
 }
 
 /// The settings of a policy on this host.
-pub const fn settings(policy: Policy, rfc1337: bool) -> termination_common::policy::Settings {
+pub const fn settings(policy: &Policy, rfc1337: bool) -> Settings {
     let mut settings = policy.settings;
     if rfc1337 {
         settings.flags |= setting::RFC1337;
@@ -368,9 +473,18 @@ pub const fn settings(policy: Policy, rfc1337: bool) -> termination_common::poli
     settings
 }
 
-/// The line of a record; `None` if it makes no sense.
-fn line_of(record: &Record, epoch: u16, clock: &Clock) -> Option<String> {
-    serde_json::to_string(&report::Report::from_record(record, epoch, clock)?).ok()
+/// The line of a record; `None` if it makes no sense, or policy does not want
+/// it told.
+fn line_of(record: &Record, epoch: u16, clock: &Clock, policy: &Policy) -> Option<String> {
+    let opinion = policy.opinion(record);
+    if !opinion.wanted {
+        return None;
+    }
+    let mut report = Report::from_record(record, epoch, clock)?;
+    if let Report::Ending(ending) = &mut report {
+        ending.benign = opinion.benign.map(str::to_owned);
+    }
+    serde_json::to_string(&report).ok()
 }
 
 #[cfg(test)]

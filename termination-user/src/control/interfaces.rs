@@ -96,6 +96,13 @@ fn flags(socket: &OwnedFd, name: &str) -> io::Result<i32> {
     Ok(i32::from(unsafe { request.ifr_ifru.ifru_flags }))
 }
 
+/// One of the patterns names the interface.
+pub fn is_named(patterns: &[String], name: &str) -> bool {
+    patterns
+        .iter()
+        .any(|pattern| pattern == "any" || matches(pattern.as_bytes(), name.as_bytes()))
+}
+
 /// The interfaces that `patterns` name, each once, in the order of their
 /// index.
 ///
@@ -104,7 +111,9 @@ fn flags(socket: &OwnedFd, name: &str) -> io::Result<i32> {
 /// [`Unknown`] for the first pattern that names none.
 pub fn select(patterns: &[String], all: &[Interface]) -> Result<Vec<Interface>, Unknown> {
     for pattern in patterns {
-        if !all.iter().any(|interface| is_named_by(interface, pattern)) {
+        let named =
+            |interface: &Interface| is_named(std::slice::from_ref(pattern), &interface.name);
+        if !all.iter().any(named) {
             return Err(Unknown {
                 pattern: pattern.clone(),
                 there: all.iter().map(|interface| interface.name.clone()).collect(),
@@ -116,18 +125,10 @@ pub fn select(patterns: &[String], all: &[Interface]) -> Result<Vec<Interface>, 
 
 /// As [`select`], where a pattern may name none yet.
 pub fn matching(patterns: &[String], all: &[Interface]) -> Vec<Interface> {
-    let wanted = |interface: &&Interface| {
-        patterns
-            .iter()
-            .any(|pattern| is_named_by(interface, pattern))
-    };
+    let wanted = |interface: &&Interface| is_named(patterns, &interface.name);
     let mut selected: Vec<_> = all.iter().filter(wanted).cloned().collect();
     selected.sort_by_key(|interface| interface.index);
     selected
-}
-
-fn is_named_by(interface: &Interface, pattern: &str) -> bool {
-    pattern == "any" || matches(pattern.as_bytes(), interface.name.as_bytes())
 }
 
 /// Shell-like: `*` any characters, `?` one, all others themselves.

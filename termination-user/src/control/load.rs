@@ -11,7 +11,11 @@ use aya::{
     maps::{Array, Map, MapData, MapError, PerCpuArray},
     util::KernelVersion,
 };
-use termination_common::{counters::Counters, policy::Settings};
+use termination_common::{
+    counters::Counters,
+    policy::Settings,
+    traffic::{bank, rule},
+};
 
 mod error;
 mod identity;
@@ -22,6 +26,7 @@ pub use identity::{Identity, Sizes};
 
 use super::{
     bpf,
+    filter::Filter,
     meta::{Meta, Word},
     pins::{PinError, Pins},
     plain::Raw,
@@ -29,6 +34,7 @@ use super::{
     ring::Ring,
     table::Table,
 };
+use crate::policy::Traffic;
 
 /// The kernel programs.
 pub const OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/termination"));
@@ -58,6 +64,13 @@ pub struct Loaded {
     counters: PerCpuArray<MapData, Raw<Counters>>,
     // Written now and then, by a controller that has one thread.
     settings: RefCell<Array<MapData, Raw<Settings>>>,
+    // Kept where nobody asks it too: programs that are loaded later refer to
+    // its maps by their descriptors.
+    filter: RefCell<Filter>,
+    /// The programs ask the rules for traffic.
+    pub has_rules: bool,
+    /// Key of the hash.
+    pub seed: [u64; 2],
     sweep: OwnedFd,
     /// Half of the table's id, new with each table.
     pub epoch: u16,
@@ -69,7 +82,8 @@ pub struct Loaded {
 
 /// Loads an object ([`OBJECT`]) and its `sweep` program; the other programs are
 /// loaded when they are attached. Nothing is pinned: all goes with this
-/// process. `tunnels`: the innermost packet counts.
+/// process. `tunnels`: the innermost packet counts. `rules`: the programs ask
+/// the rules for traffic; otherwise the verifier drops that code.
 ///
 /// # Errors
 ///
@@ -78,9 +92,10 @@ pub fn load(
     object: &'static [u8],
     sizes: Sizes,
     tunnels: bool,
+    rules: bool,
 ) -> Result<(Loaded, Programs, Ring), LoadError> {
     require_kernel()?;
-    let identity = Identity::new(sizes, tunnels)?;
+    let identity = Identity::new(sizes, tunnels, rules)?;
     let mut programs = Programs::new(Recipe { object, identity }, None)?;
     let sweep = programs.get(SWEEP)?;
     let map = |name| {
@@ -102,11 +117,12 @@ pub fn load_pinned(
     object: &'static [u8],
     sizes: Sizes,
     tunnels: bool,
+    rules: bool,
     pins: &Arc<Pins>,
     netns: [u64; 2],
 ) -> Result<(Loaded, Programs, Ring), LoadError> {
     require_kernel()?;
-    let identity = Identity::new(sizes, tunnels)?;
+    let identity = Identity::new(sizes, tunnels, rules)?;
     let recipe = Recipe { object, identity };
     let (meta, map) = Meta::create().map_err(io("make a map"))?;
     identity.write(&meta);
@@ -140,12 +156,13 @@ pub fn load_pinned(
 pub fn resume(
     object: &'static [u8],
     tunnels: bool,
+    rules: bool,
     pins: &Arc<Pins>,
     netns: [u64; 2],
     meta: Meta,
 ) -> Result<(Loaded, Programs, Ring), LoadError> {
     require_kernel()?;
-    let identity = Identity::read(&meta, tunnels)
+    let identity = Identity::read(&meta, tunnels, rules)
         .ok_or_else(|| pins.other("META makes no sense".to_owned()))?;
     layout::check(pins, identity.sizes)?;
     if netns != [Word::NetnsDevice, Word::NetnsInode].map(|word| meta.get(word)) {
@@ -188,8 +205,8 @@ pub fn counters_of(pins: &Pins) -> Result<Option<Counters>, LoadError> {
     let Some(meta) = pins.table()? else {
         return Ok(None);
     };
-    let identity =
-        Identity::read(&meta, false).ok_or_else(|| pins.other("META makes no sense".to_owned()))?;
+    let identity = Identity::read(&meta, false, false)
+        .ok_or_else(|| pins.other("META makes no sense".to_owned()))?;
     layout::check(pins, identity.sizes)?;
     let counters: PerCpuArray<MapData, Raw<Counters>> =
         pinned(pins, "COUNTERS")?.try_into().map_err(map_refused)?;
@@ -226,12 +243,18 @@ fn open(
     };
     let ring = Ring::new(events, sizes.ring, meta).map_err(io("map the ring buffer"))?;
     let settings = RefCell::new(settings);
+    let prefixes = map("PREFIXES")?.try_into().map_err(map_refused)?;
+    let ports = map("PORTS")?.try_into().map_err(map_refused)?;
+    let filter = RefCell::new(Filter { prefixes, ports });
     Ok((
         Loaded {
             table,
             counters,
             settings,
             sweep,
+            filter,
+            has_rules: identity.filter != 0,
+            seed: identity.seed,
             epoch,
             sizes,
             _arrays: arrays,
@@ -266,7 +289,26 @@ impl Loaded {
         sum(&self.counters)
     }
 
-    /// Puts policy into effect for the next segment.
+    /// Puts policy into effect for the next segment, with its rules for
+    /// traffic; these only if the programs ask them.
+    ///
+    /// # Errors
+    ///
+    /// What bpf(2) answered; then the old policy stays, whole.
+    pub fn enforce(&self, mut settings: Settings, traffic: &Traffic) -> Result<(), MapError> {
+        if self.has_rules {
+            // The map knows which bank holds, also from a controller before us.
+            let holds = self.settings.borrow().get(&0, 0)?.0.flags;
+            let next = bank(holds) ^ 1;
+            self.filter.borrow_mut().write(traffic, next)?;
+            settings.flags |= traffic.flags() | (next * rule::BANK);
+            settings.sample = traffic.sample;
+        }
+        self.set(settings)?;
+        Ok(())
+    }
+
+    /// Puts settings into effect for the next segment.
     ///
     /// # Errors
     ///

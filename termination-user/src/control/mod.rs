@@ -10,9 +10,10 @@
 //! |---|---|
 //! | [`run`] | `termination run` from start to exit |
 //! | [`controller`] | what the event loop and those who answer share |
-//! | [`serve`], [`status`] | questions over the unix socket |
+//! | [`serve`], [`status`], [`waits`], [`ephemeral`] | questions over the unix socket |
 //! | [`load`], [`programs`], [`bpf`] | the BPF object, its maps and programs |
 //! | [`table`], [`mapping`], [`plain`] | their memory |
+//! | [`filter`], [`scale`] | rules for traffic in the kernel; what a sample stands for |
 //! | [`pins`], [`meta`], [`takeover`] | what outlives the controller |
 //! | [`attached`], [`attach`], [`hook`], [`holder`] | hooks, and who else holds them |
 //! | [`interfaces`], [`watch`], [`netns`] | which interfaces, and where |
@@ -24,6 +25,8 @@ pub mod attached;
 pub mod bpf;
 pub mod clock;
 pub mod controller;
+pub mod ephemeral;
+pub mod filter;
 pub mod holder;
 pub mod hook;
 pub mod hub;
@@ -42,12 +45,14 @@ pub mod privileges;
 pub mod programs;
 pub mod ring;
 pub mod run;
+pub mod scale;
 pub mod serve;
 pub mod status;
 pub mod sweep;
 pub mod table;
 pub mod takeover;
 pub mod voice;
+pub mod waits;
 pub mod watch;
 
 pub use options::{Hooks, Mode, RunOptions, Takeover};

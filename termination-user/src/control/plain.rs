@@ -7,6 +7,7 @@ use termination_common::{
     exchange::{Record, SweepHeader, SweepRequest},
     policy::Settings,
     slot::{Cold, Hot},
+    traffic::PrefixKey,
 };
 
 /// A type whose every bit pattern is a value, without padding or pointers.
@@ -31,6 +32,8 @@ unsafe impl Plain for SweepRequest {}
 unsafe impl Plain for Counters {}
 // SAFETY: repr(C); eight u32.
 unsafe impl Plain for Settings {}
+// SAFETY: repr(C); 4 + 4 * 4 = 20 bytes of integers, checked in traffic.rs.
+unsafe impl Plain for PrefixKey {}
 
 const _: () = assert!(size_of::<Settings>() == 32);
 

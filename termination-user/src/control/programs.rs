@@ -16,9 +16,10 @@ use super::{
     load::{Identity, LoadError, explain, explain_program},
     pins::Pins,
 };
+use crate::policy::MOST_PREFIXES;
 
 /// Maps that hold what is known; the others belong to one loading.
-pub const MAPS: [&str; 7] = [
+pub const MAPS: [&str; 9] = [
     "FINGERPRINTS",
     "HOT",
     "COLD",
@@ -26,7 +27,12 @@ pub const MAPS: [&str; 7] = [
     "COUNTERS",
     "EVENTS",
     "SETTINGS",
+    "PREFIXES",
+    "PORTS",
 ];
+
+/// Entries of PREFIXES: those of two policies.
+pub const PREFIXES: u32 = 2 * MOST_PREFIXES as u32;
 
 /// What the programs are made of.
 #[derive(Clone, Copy, Debug)]
@@ -42,8 +48,9 @@ impl Recipe {
     /// the globals that are not the table's own. Never 0.
     pub fn build(&self) -> u64 {
         let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-        let follow = self.identity.follow.to_ne_bytes();
-        for &byte in self.object.iter().chain(&follow) {
+        let Identity { follow, filter, .. } = self.identity;
+        let globals = [follow.to_ne_bytes(), filter.to_ne_bytes()];
+        for &byte in self.object.iter().chain(globals.as_flattened()) {
             hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
         }
         hash.max(1)
@@ -56,6 +63,7 @@ impl Recipe {
             sizes,
             seed,
             follow,
+            filter,
             epoch: _,
         } = &self.identity;
         let mask = sizes.lines - 1;
@@ -64,6 +72,8 @@ impl Recipe {
             .override_global("LINE_MASK", &mask, true)
             .override_global("SEED", &seed[..], true)
             .override_global("FOLLOW", follow, true)
+            .override_global("FILTER", filter, true)
+            .map_max_entries("PREFIXES", PREFIXES)
             .map_max_entries("FINGERPRINTS", sizes.lines)
             .map_max_entries("HOT", sizes.slots())
             .map_max_entries("COLD", sizes.slots())

@@ -11,7 +11,7 @@ use tokio::{
 
 use super::{
     attach::{Attachment, Plan},
-    attached::{self, Attached},
+    attached::{self, Attached, Wanted},
     clock,
     controller::{Controller, Stage, settings},
     hook::Hook,
@@ -48,8 +48,17 @@ pub fn run(options: RunOptions) -> anyhow::Result<()> {
         Some(path) => Policy::read(path)?,
         None => Policy::default(),
     };
+    let mut options = options;
+    let named = &policy.interfaces;
     if options.interfaces.is_empty() {
-        bail!("no interface: name at least one, a pattern such as 'veth*', or any");
+        options.interfaces.clone_from(&named.include);
+    }
+    options.hooks = options.hooks.or(named.hooks);
+    if options.interfaces.is_empty() {
+        bail!(
+            "no interface: name at least one with -i or in the policy, \
+             a pattern such as 'veth*', or any"
+        );
     }
     let voice = Voice {
         quiet: options.quiet,
@@ -57,8 +66,9 @@ pub fn run(options: RunOptions) -> anyhow::Result<()> {
     let instance = Instance::claim(&options.socket)?;
     let netns = options.netns.as_deref().map(Netns::open).transpose()?;
     let netns = netns.map(Arc::new);
+    let rules = !policy.traffic.is_all();
     let pins = claim_pins(&options, netns.as_deref(), voice)?;
-    let (table, resumed) = open_table(&options, pins.as_ref(), netns.as_deref(), voice)?;
+    let (table, resumed) = open_table(&options, rules, pins.as_ref(), netns.as_deref(), voice)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -124,7 +134,7 @@ impl Session {
         let mut pump = Pump::new(ring).context("cannot wait on the ring buffer")?;
         let rfc1337 = netns::within(self.netns.as_deref(), has_rfc1337)?;
         loaded
-            .set(settings(self.policy, rfc1337))
+            .enforce(settings(&self.policy, rfc1337), &self.policy.traffic)
             .context("cannot put the policy into effect")?;
         let listener = Listener::bind(&self.options.socket).with_context(|| {
             format!(
@@ -156,13 +166,14 @@ impl Session {
         let facts = Facts {
             started_at: clock.at(clock::monotonic()?),
             netns: self.netns.as_ref().map(|netns| netns.name().to_owned()),
+            namespace: self.netns.as_ref().map(Arc::clone),
             tunnels: self.options.tunnels,
             policy: self.options.policy.clone(),
             pinned: self.pins.as_ref().map(|pins| pins.directory().to_owned()),
             resumed: self.resumed,
             rfc1337,
         };
-        let controller = Rc::new(Controller::new(loaded, facts, self.policy, clock));
+        let controller = Rc::new(Controller::new(loaded, facts, self.policy.clone(), clock));
         controller.set_interfaces(describe(&attached));
         voice.say(format_args!(
             "ready (pid {}, socket {})",
@@ -220,8 +231,12 @@ impl Session {
             hooks: *hooks,
             clsact: *clsact,
         };
+        let wanted = Wanted {
+            patterns: interfaces.clone(),
+            without: self.policy.interfaces.exclude.clone(),
+        };
         let netns = self.netns.clone();
-        Attached::new(programs, plan, interfaces.clone(), netns, self.voice)
+        Attached::new(programs, plan, wanted, netns, self.voice)
     }
 
     /// Observes until a signal or a question says to stop.

@@ -1,13 +1,13 @@
 //! Answers over the unix socket: one line of JSON is a question
 //! ([`crate::report::ask`]), JSON Lines until the end are its answer.
 //!
-//! Beside what [`Ask`] lists, two small ones: `status` (what runs, one object)
-//! and `reload` (the policy file anew). `shutdown` is another word for
-//! `detach`. A follower that is too slow loses events and is told so in their
+//! Beside what [`Ask`] lists, a small one: `status` (what runs, one object).
+//! `shutdown` is another word for `detach`. A follower that is too slow loses events and is told so in their
 //! place: `{"schema":1,"type":"lost","count":3}`.
 
 use std::{
-    fs, io,
+    fs,
+    io::{self, Write as _},
     path::{Path, PathBuf},
     rc::Rc,
     time::Duration,
@@ -29,6 +29,7 @@ use super::{
     clock,
     controller::{Controller, Stage},
     hub::Item,
+    waits,
 };
 use crate::report::{Ask, Connection, Filter, Kind, Lost, Message, SCHEMA, connection::State};
 
@@ -43,6 +44,8 @@ const LOOK: Duration = Duration::from_secs(10);
 
 /// Bytes of an answer that are sent at once.
 const CHUNK: usize = 1 << 16;
+/// Groups written before others get their turn.
+const GROUPS: usize = 1024;
 
 /// Slots walked before others get their turn.
 const PIECE: u32 = 4096;
@@ -98,7 +101,6 @@ impl Drop for Listener {
 enum Request {
     Ask(Ask),
     Status,
-    Reload,
 }
 
 impl Request {
@@ -110,7 +112,6 @@ impl Request {
         let head: Head = serde_json::from_str(line)?;
         Ok(match head.ask.as_str() {
             "status" => Self::Status,
-            "reload" => Self::Reload,
             "shutdown" => Self::Ask(Ask::Detach),
             _ => Self::Ask(serde_json::from_str(line)?),
         })
@@ -188,6 +189,17 @@ async fn respond(controller: &Controller, line: &str, answer: &mut Answer) -> an
             let waiting = |connection: &Connection| connection.state == State::TimeWait;
             walk(controller, waiting, None, answer).await?;
         }
+        Request::Ask(Ask::TimeWaits { limit, window }) => {
+            let (waits, groups) = waits::groups(controller, limit, window).await?;
+            answer.push(&waits)?;
+            for (number, group) in groups.enumerate() {
+                answer.push(&group)?;
+                if number % GROUPS == GROUPS - 1 {
+                    answer.flush().await?;
+                    task::yield_now().await;
+                }
+            }
+        }
         Request::Ask(Ask::Events {
             follow: true,
             count,
@@ -207,6 +219,7 @@ async fn respond(controller: &Controller, line: &str, answer: &mut Answer) -> an
                 answer.push_line(&line);
             }
         }
+        Request::Ask(Ask::Reload) => answer.push(&Message::done(reload(controller)?))?,
         Request::Ask(Ask::Detach) => {
             detach(controller).await;
             answer.push(&Message::done(
@@ -214,10 +227,21 @@ async fn respond(controller: &Controller, line: &str, answer: &mut Answer) -> an
             ))?;
         }
         Request::Status => answer.push(&controller.status())?,
-        Request::Reload => answer.push(&Message::done(controller.reload()?))?,
     }
     answer.flush().await?;
     Ok(())
+}
+
+/// The policy file anew; a refusal is also for who watches the controller.
+fn reload(controller: &Controller) -> anyhow::Result<String> {
+    let done = controller.reload().context("the old policy stays");
+    let said = match &done {
+        Ok(done) => done.clone(),
+        Err(error) => format!("{error:#}"),
+    };
+    // A closed stderr is no reason to stop observing.
+    let _ = writeln!(io::stderr(), "termination: {said}");
+    done
 }
 
 async fn connections(

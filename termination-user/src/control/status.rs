@@ -1,6 +1,6 @@
 //! What runs, and what came of it.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use serde::Serialize;
 use termination_common::{
@@ -8,7 +8,7 @@ use termination_common::{
     taxonomy::Ending,
 };
 
-use super::load::Sizes;
+use super::{load::Sizes, netns::Netns};
 use crate::report::{self, Timestamp};
 
 /// An interface in [`Status`].
@@ -60,6 +60,8 @@ pub struct Facts {
     pub started_at: Timestamp,
     /// Namespace of the interfaces.
     pub netns: Option<String>,
+    /// The same, to enter it.
+    pub namespace: Option<Arc<Netns>>,
     /// The innermost packet of a tunnel counts.
     pub tunnels: bool,
     /// Policy file.
@@ -78,6 +80,7 @@ impl Status {
         let Facts {
             started_at,
             netns,
+            namespace: _,
             tunnels,
             policy,
             pinned,

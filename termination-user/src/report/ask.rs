@@ -24,6 +24,16 @@ pub enum Ask {
     Connections(Filter),
     /// A `connection` for each in TIME_WAIT.
     TimeWait,
+    /// A `time_waits`, and a `time_wait_group` for each pair of addresses,
+    /// service and holder, the largest first.
+    TimeWaits {
+        /// At most so many groups.
+        #[serde(default)]
+        limit: Option<u64>,
+        /// Rates are over so many seconds.
+        #[serde(default)]
+        window: Option<u64>,
+    },
     /// An `ending`, `time_wait` or `event` each.
     Events {
         /// Go on with what happens from now on; else give what is remembered
@@ -37,6 +47,9 @@ pub enum Ask {
         #[serde(default)]
         recent: bool,
     },
+    /// Read the policy file again: one `done`, or an `error`, and then the old
+    /// policy stays.
+    Reload,
     /// Stop observing: one `done`, after what lived has ended as `shutdown`
     /// and nothing is attached any more.
     Detach,
@@ -143,6 +156,32 @@ pub struct Prefix {
 }
 
 impl Prefix {
+    /// The address, with all its bits.
+    pub const fn address(self) -> IpAddr {
+        self.address
+    }
+
+    /// How many of its bits count.
+    pub const fn length(self) -> u8 {
+        self.length
+    }
+
+    /// The same prefix without the bits beyond its length.
+    pub fn cut(self) -> Self {
+        let Self { address, length } = self;
+        let address = match address {
+            IpAddr::V4(address) => {
+                let mask = u32::MAX.checked_shl(32 - u32::from(length)).unwrap_or(0);
+                IpAddr::V4((address.to_bits() & mask).into())
+            }
+            IpAddr::V6(address) => {
+                let mask = u128::MAX.checked_shl(128 - u32::from(length)).unwrap_or(0);
+                IpAddr::V6((address.to_bits() & mask).into())
+            }
+        };
+        Self { address, length }
+    }
+
     /// `address` begins with this prefix. The families never mix.
     pub const fn contains(self, address: IpAddr) -> bool {
         match (self.address, address) {

@@ -76,6 +76,8 @@ pub struct Ending {
     pub zeek: Option<Zeek>,
     /// The same connection was reported before.
     pub repeated: bool,
+    /// The rule of the policy by which it is no news; null for what is.
+    pub benign: Option<String>,
     /// As an IPFIX exporter would put it.
     pub ipfix: Ipfix,
     /// As Wireshark would put it.
@@ -242,6 +244,7 @@ impl Ending {
             process: None,
             zeek: Zeek::of(slot),
             repeated: record.repeated != 0,
+            benign: None,
             ipfix: Ipfix::of(outcome.ending),
             wireshark: Wireshark::of(slot),
         })

@@ -9,6 +9,7 @@
 //! |---|---|
 //! | [`ending`], [`time_wait`], [`event`] | made of the records of the ring |
 //! | [`connection`] | made of a slot of the table |
+//! | [`waits`] | made of the table: TIME_WAITs in groups, and a forecast |
 //! | [`stats`] | made of the counters and the gauges of one sweep |
 //! | [`ask`] | what is asked over the control socket |
 //! | [`table`] | the same objects for people, pure functions to text |
@@ -24,6 +25,7 @@ pub mod stats;
 pub mod table;
 pub mod time_wait;
 pub mod value;
+pub mod waits;
 pub mod zeek_log;
 
 #[cfg(test)]
@@ -41,6 +43,7 @@ pub use event::Event;
 pub use stats::{Gauges, Stats};
 pub use time_wait::TimeWait;
 pub use value::{Address, Clock, Id, Sides, Timestamp};
+pub use waits::{Group, Waits};
 
 /// Version of the JSON: moves when a field changes its meaning or goes away.
 /// New fields come without a new number.
@@ -58,6 +61,10 @@ pub enum Kind {
     Event,
     /// [`Connection`]: a connection as it is now.
     Connection,
+    /// [`Waits`]: who holds TIME_WAIT, in sums.
+    TimeWaits,
+    /// [`Group`]: those of one pair of addresses and service.
+    TimeWaitGroup,
     /// [`Stats`]: all counters.
     Stats,
     /// [`Lost`]: here events are missing.
@@ -124,6 +131,10 @@ pub enum Report {
     Event(Event),
     /// A connection as it is now.
     Connection(Connection),
+    /// Who holds TIME_WAIT, in sums.
+    TimeWaits(Waits),
+    /// Those of one pair of addresses and service.
+    TimeWaitGroup(Group),
     /// All counters.
     Stats(Stats),
     /// Here events are missing.
@@ -195,6 +206,8 @@ impl Report {
             Kind::TimeWait => serde_json::from_str(line).map(Self::TimeWait),
             Kind::Event => serde_json::from_str(line).map(Self::Event),
             Kind::Connection => serde_json::from_str(line).map(Self::Connection),
+            Kind::TimeWaits => serde_json::from_str(line).map(Self::TimeWaits),
+            Kind::TimeWaitGroup => serde_json::from_str(line).map(Self::TimeWaitGroup),
             Kind::Stats => serde_json::from_str(line).map(Self::Stats),
             Kind::Lost => serde_json::from_str(line).map(Self::Lost),
             Kind::Done | Kind::Error => serde_json::from_str(line).map(Self::Message),

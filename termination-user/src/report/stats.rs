@@ -9,6 +9,7 @@ use termination_common::{
     slot::Hot,
     state::{Life, Snapshot},
     taxonomy::{Ending, Holder, Outcome, Sequel, Verdict},
+    traffic::LeftOut,
     wire::Skip,
 };
 
@@ -56,8 +57,52 @@ pub struct Stats {
     pub odd_flags: u64,
     /// Frames that were passed untracked, by reason.
     pub untracked_frames: Tally,
+    /// Segments that the policy leaves out, by reason.
+    pub left_out: Tally,
+    /// Endings that are no news, by rule of the policy; they are among
+    /// `endings` as well.
+    pub benign: Tally,
+    /// What the counts stand for, if a sample is taken; else null.
+    pub scaled: Option<Scaled>,
     /// As of when; null offline.
     pub at: Option<Timestamp>,
+}
+
+/// Counts times what they were sampled at: estimates, beside the counts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scaled {
+    /// One connection in so many is tracked now.
+    pub one_in: u32,
+    /// Connections that opened with a SYN or SYN-ACK.
+    pub opened: u64,
+    /// Connections met after their handshake.
+    pub midstream: u64,
+    /// Connections that live.
+    pub live: u64,
+    /// Connections that ended, by ending.
+    pub endings: Tally,
+    /// TIME_WAITs entered.
+    pub time_wait_entered: u64,
+}
+
+impl Scaled {
+    /// From counters that are scaled already, and what lives as counted.
+    pub fn new(sums: &Counters, live: &Live, one_in: u32) -> Self {
+        Self {
+            one_in,
+            opened: sums.0[counters::OPENED],
+            midstream: sums.0[counters::MIDSTREAM],
+            live: live.sum() * u64::from(one_in),
+            endings: Tally::of(
+                sums,
+                counters::ENDING,
+                Ending::ALL,
+                |value| value as usize,
+                Ending::name,
+            ),
+            time_wait_entered: sums.0[counters::TIME_WAIT],
+        }
+    }
 }
 
 /// Connections that live.
@@ -321,6 +366,15 @@ impl Stats {
                 |value| value as usize,
                 Skip::name,
             ),
+            left_out: Tally::of(
+                sums,
+                counters::LEFT_OUT,
+                LeftOut::ALL,
+                |value| value as usize,
+                LeftOut::name,
+            ),
+            benign: Tally::default(),
+            scaled: None,
             at,
         }
     }

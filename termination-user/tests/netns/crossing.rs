@@ -23,7 +23,7 @@ fn at_server(
 
 /// What the list of TIME_WAITs says of a connection.
 fn waiting(observer: &Observer, tuple: Tuple) -> Value {
-    let mut list = observer.ask(&["time-wait", "--json"]);
+    let mut list = observer.ask(&["time-wait", "--each", "--json"]);
     list.retain(|connection| connection["originator"]["port"] == tuple.originator.port());
     assert_eq!(list.len(), 1, "{list:#?}");
     list.remove(0)

@@ -8,11 +8,22 @@ use std::{
 };
 
 use serde_json::Value;
-use termination_lab::{End, PATIENCE, signal, try_wait_for};
+use termination_lab::{End, Namespace, PATIENCE, signal, try_wait_for};
 
 use crate::observer::Observer;
 
 impl Observer {
+    /// On an interface, not started yet. `persist`: with pins of its own.
+    pub(crate) fn new(
+        namespace: &Namespace,
+        interface: &str,
+        arguments: &[&str],
+        persist: bool,
+    ) -> Self {
+        let all = [&["-i", interface], arguments].concat();
+        Self::idle(namespace, &all, persist)
+    }
+
     /// The same, and it may be killed and started again.
     pub(crate) fn persistent(end: &End, arguments: &[&str]) -> Self {
         let mut observer = Self::new(&end.namespace, &end.interface, arguments, true);

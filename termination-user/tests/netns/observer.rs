@@ -32,26 +32,26 @@ impl Observer {
 
     /// Attached to an interface of a namespace. Ready when this returns.
     pub(crate) fn on(namespace: &Namespace, interface: &str, arguments: &[&str]) -> Self {
-        let mut observer = Self::new(namespace, interface, arguments, false);
+        Self::with(namespace, &[&["-i", interface], arguments].concat())
+    }
+
+    /// In a namespace, with these arguments. Ready when this returns.
+    pub(crate) fn with(namespace: &Namespace, arguments: &[&str]) -> Self {
+        let mut observer = Self::idle(namespace, arguments, false);
         observer.start();
         observer.until_ready();
         observer
     }
 
     /// Not started yet. `persist`: with pins of its own.
-    pub(crate) fn new(
-        namespace: &Namespace,
-        interface: &str,
-        arguments: &[&str],
-        persist: bool,
-    ) -> Self {
+    pub(crate) fn idle(namespace: &Namespace, arguments: &[&str], persist: bool) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("termination-netns-{}-{number}", process::id());
         let directory = env::temp_dir().join(&name);
         fs::create_dir(&directory).unwrap();
         let pins = persist.then(|| PathBuf::from("/sys/fs/bpf").join(name));
-        let own = ["--connections", "4096", "-i", interface];
+        let own = ["--connections", "4096"];
         let netns = ["--netns", namespace.name()];
         let mut all: Vec<_> = own.into_iter().chain(netns).map(str::to_owned).collect();
         // What is said twice counts the second time.

@@ -13,10 +13,10 @@ use crate::scratch::{SECOND, START, Scratch, endings, objects, pcap, program, ru
 
 const YEAR: u64 = 365 * 24 * 3600 * SECOND;
 
-type Frames = Vec<(u64, Vec<u8>)>;
+pub(crate) type Frames = Vec<(u64, Vec<u8>)>;
 
 /// A connection from handshake to FINs, from `start` on, a millisecond each.
-fn graceful(port: u16, start: u64) -> Frames {
+pub(crate) fn graceful(port: u16, start: u64) -> Frames {
     const ACK: u8 = Flags::ACK;
     const FIN: u8 = Flags::FIN | ACK;
     [
@@ -45,7 +45,7 @@ fn graceful(port: u16, start: u64) -> Frames {
     .collect()
 }
 
-fn text(bytes: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 

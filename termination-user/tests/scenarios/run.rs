@@ -134,7 +134,7 @@ fn as_a_capture_each_has_its_answer() {
         if scenario.needs_hooks {
             return Ok(());
         }
-        let mut offline = Offline::new(POLICY, false);
+        let mut offline = Offline::new(&policy(), false);
         let mut records = Vec::new();
         let mut out = |record: &_| records.push(*record);
         for act in &acts {
@@ -170,10 +170,13 @@ fn was_waiting(record: &Record) -> bool {
     record.event == Event::TimeWait as u8 && record.detail == Sequel::Shutdown as u8
 }
 
-const POLICY: Policy = Policy {
-    timers: TIMERS,
-    settings: SETTINGS,
-};
+fn policy() -> Policy {
+    Policy {
+        timers: TIMERS,
+        settings: SETTINGS,
+        ..Policy::default()
+    }
+}
 
 fn packet(time: u64, data: &[u8]) -> Packet<'_> {
     Packet {

@@ -117,7 +117,7 @@ impl fmt::Display for Comparison {
 /// TIME_WAITs that the observer says each end holds now.
 fn held(observer: &Observer) -> Result<Ends> {
     let mut ends = [0; 2];
-    for connection in observer.ask(&["time-wait", "--json"])? {
+    for connection in observer.ask(&["time-wait", "--each", "--json"])? {
         let holder = connection["time_wait"]["holder"].as_str();
         let holds = match holder.context("a connection in TIME_WAIT without holder")? {
             "originator" => [1, 0],

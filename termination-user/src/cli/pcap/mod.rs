@@ -15,10 +15,12 @@ use super::{
 };
 use crate::{
     capture::{Capture, CaptureError},
+    control::scale::Scale,
     offline::Offline,
     policy::Policy,
     report::{
         Gauges, Stats, Timestamp,
+        stats::Scaled,
         table::{self, Source},
     },
 };
@@ -69,9 +71,9 @@ pub(super) fn main(arguments: &Arguments) -> Result<(), Halt> {
         Some(path) => Policy::read(path)?,
         None => Policy::default(),
     };
-    let mut tracker = Offline::new(policy, *tunnels);
+    let mut tracker = Offline::new(&policy, *tunnels);
     let mut output = Output::open();
-    let mut reporter = Reporter::new(*json, *zeek, *events, output::style());
+    let mut reporter = Reporter::new(*json, *zeek, *events, output::style(), policy.clone());
     reporter.begin(&mut output)?;
     let mut source = Source::default();
     let mut broken = false;
@@ -109,7 +111,13 @@ pub(super) fn main(arguments: &Arguments) -> Result<(), Halt> {
     done?;
     reporter.end(&mut output)?;
     if reporter.is_silent() {
-        let figures = Stats::new(tracker.counters(), &Gauges::default(), None);
+        let mut figures = Stats::new(tracker.counters(), &Gauges::default(), None);
+        figures.benign = reporter.benign();
+        if policy.traffic.sample > 1 {
+            let one_in = policy.traffic.sample;
+            let sums = Scale::default().of(tracker.counters(), one_in);
+            figures.scaled = Some(Scaled::new(&sums, &figures.live, one_in));
+        }
         output.write(&table::summary(&source, &figures, output::style()))?;
     }
     output.flush()?;

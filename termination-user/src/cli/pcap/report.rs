@@ -5,7 +5,15 @@ use std::collections::HashMap;
 use termination_common::exchange::Record;
 
 use super::super::{Halt, output::Output};
-use crate::report::{Clock, Ending, Id, Report, TimeWait, table::Events, table::Style, zeek_log};
+use crate::{
+    policy::Policy,
+    report::{
+        Clock, Ending, Id, Report, TimeWait,
+        stats::Tally,
+        table::{Events, Style},
+        zeek_log,
+    },
+};
 
 /// Captures keep Unix time.
 const CLOCK: Clock = Clock { offset_ns: 0 };
@@ -14,7 +22,16 @@ const EPOCH: u16 = 0;
 
 /// Writes what was asked for.
 #[derive(Debug)]
-pub(super) enum Reporter {
+pub(super) struct Reporter {
+    form: Form,
+    policy: Policy,
+    /// Endings that were no news, in the order of the policy's rules.
+    benign: Vec<u64>,
+}
+
+/// What was asked for.
+#[derive(Debug)]
+enum Form {
     /// Nothing: the summary comes at the end.
     Silent,
     /// One line per connection, once its TIME_WAIT is over.
@@ -33,62 +50,81 @@ pub(super) enum Reporter {
 
 impl Reporter {
     /// What the flags ask for.
-    pub(super) fn new(json: bool, zeek: bool, events: bool, style: Style) -> Self {
-        if json {
-            Self::Json {
+    pub(super) fn new(json: bool, zeek: bool, events: bool, style: Style, policy: Policy) -> Self {
+        let form = if json {
+            Form::Json {
                 events,
                 waiting: HashMap::new(),
             }
         } else if zeek {
-            Self::Zeek
+            Form::Zeek
         } else if events {
-            Self::Rows(Events::new(style))
+            Form::Rows(Events::new(style))
         } else {
-            Self::Silent
+            Form::Silent
+        };
+        Self {
+            form,
+            benign: vec![0; policy.benign.len()],
+            policy,
         }
     }
 
     /// The summary is still to come.
     pub(super) const fn is_silent(&self) -> bool {
-        matches!(self, Self::Silent)
+        matches!(self.form, Form::Silent)
+    }
+
+    /// Endings that were no news, by rule.
+    pub(super) fn benign(&self) -> Tally {
+        let names = self.policy.benign.iter().map(|rule| rule.name.clone());
+        Tally(names.zip(self.benign.iter().copied()).collect())
     }
 
     /// What comes before the first record.
     pub(super) fn begin(&self, output: &mut Output) -> Result<(), Halt> {
-        match self {
-            Self::Silent | Self::Json { .. } => Ok(()),
-            Self::Zeek => output.write(&zeek_log::header()),
-            Self::Rows(events) => output.write(&events.header()),
+        match &self.form {
+            Form::Silent | Form::Json { .. } => Ok(()),
+            Form::Zeek => output.write(&zeek_log::header()),
+            Form::Rows(events) => output.write(&events.header()),
         }
     }
 
     /// One record.
     pub(super) fn record(&mut self, record: &Record, output: &mut Output) -> Result<(), Halt> {
-        if self.is_silent() {
+        let opinion = self.policy.opinion(record);
+        let rules = self.policy.benign.iter().zip(&mut self.benign);
+        for (_, count) in rules.filter(|(rule, _)| opinion.benign == Some(&rule.name)) {
+            *count += 1;
+        }
+        if self.is_silent() || !opinion.wanted {
             return Ok(());
         }
-        let Some(report) = Report::from_record(record, EPOCH, &CLOCK) else {
+        let Some(mut report) = Report::from_record(record, EPOCH, &CLOCK) else {
             return Ok(());
         };
-        match (self, report) {
-            (Self::Zeek, Report::Ending(ending)) => {
+        if let Report::Ending(ending) = &mut report {
+            ending.benign = opinion.benign.map(str::to_owned);
+        }
+        match (&mut self.form, report) {
+            (Form::Zeek, Report::Ending(ending)) => {
                 output.write(&zeek_log::row(&ending))?;
                 output.write("\n")
             }
-            (Self::Rows(events), report) => output.write(&events.row(&report)),
-            (Self::Json { waiting, .. }, Report::Ending(ending)) => {
+            (Form::Rows(events), report) => output.write(&events.row(&report)),
+            (Form::Json { waiting, .. }, Report::Ending(ending)) => {
                 match Self::keep(waiting, ending) {
                     Some(ending) => output.json(&ending),
                     None => Ok(()),
                 }
             }
-            (Self::Json { waiting, .. }, Report::TimeWait(end)) => {
+            (Form::Json { waiting, .. }, Report::TimeWait(end)) => {
                 match Self::fold(waiting, &end) {
                     Some(ending) => output.json(&ending),
                     None => Ok(()),
                 }
             }
-            (Self::Json { events: true, .. }, Report::Event(event)) => output.json(&event),
+            (Form::Json { events: true, .. }, Report::Event(event)) => output.json(&event),
             _ => Ok(()),
         }
     }
@@ -111,7 +147,7 @@ impl Reporter {
 
     /// What is left after the last record, in the order of the endings.
     pub(super) fn end(&mut self, output: &mut Output) -> Result<(), Halt> {
-        let Self::Json { waiting, .. } = self else {
+        let Form::Json { waiting, .. } = &mut self.form else {
             return Ok(());
         };
         let mut left: Vec<_> = std::mem::take(waiting).into_values().collect();

@@ -6,17 +6,23 @@ use termination_common::{
     policy::Settings,
     slot::{Cold, Hot},
     table::{LINE, LOCKS},
+    traffic::{self, PrefixKey},
 };
 
-use super::{super::pins::Pins, LoadError, Sizes, map_refused};
+use super::{
+    super::{pins::Pins, programs::PREFIXES},
+    LoadError, Sizes, map_refused,
+};
 
 /// Type, key and value size, entries.
 type Shape = (MapType, u32, u32, u32);
 
 /// The maps that this program would make. ([`super::super::meta`] looks after
 /// itself.)
-fn expected(sizes: Sizes) -> [(&'static str, Shape); 7] {
+fn expected(sizes: Sizes) -> [(&'static str, Shape); 9] {
     const KEY: u32 = size_of::<u32>() as u32;
+    /// The length comes before the rest.
+    const PREFIX: u32 = KEY + size_of::<PrefixKey>() as u32;
     let array = |value: usize, entries| (MapType::Array, KEY, value as u32, entries);
     let counters = size_of::<Counters>() as u32;
     [
@@ -29,6 +35,8 @@ fn expected(sizes: Sizes) -> [(&'static str, Shape); 7] {
         ("LOCKED", array(size_of::<u64>(), LOCKS)),
         ("SETTINGS", array(size_of::<Settings>(), 1)),
         ("COUNTERS", (MapType::PerCpuArray, KEY, counters, 1)),
+        ("PREFIXES", (MapType::LpmTrie, PREFIX, KEY, PREFIXES)),
+        ("PORTS", array(size_of::<u64>(), traffic::PORTS)),
         ("EVENTS", (MapType::RingBuf, 0, 0, sizes.ring)),
     ]
 }

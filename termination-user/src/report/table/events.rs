@@ -67,9 +67,12 @@ impl Events {
             Report::Ending(ending) => self.ending(ending),
             Report::TimeWait(time_wait) => self.time_wait(time_wait),
             Report::Event(event) => self.event(event),
-            Report::Connection(_) | Report::Stats(_) | Report::Lost(_) | Report::Message(_) => {
-                String::new()
-            }
+            Report::Connection(_)
+            | Report::TimeWaits(_)
+            | Report::TimeWaitGroup(_)
+            | Report::Stats(_)
+            | Report::Lost(_)
+            | Report::Message(_) => String::new(),
         }
     }
 

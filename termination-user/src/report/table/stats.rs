@@ -92,11 +92,24 @@ pub fn stats(stats: &Stats, style: Style) -> String {
         Block::painted("losses", stats.losses.sorted(), bad),
         Block::new("frames not tracked", stats.untracked_frames.sorted()),
         Block::single("segments on unknown tuples", stats.untracked_segments),
+        Block::new("segments left out by policy", stats.left_out.sorted()),
+        Block::new("no news by policy", stats.benign.sorted()),
     ];
+    let scaled = stats.scaled.as_ref().map(|scaled| {
+        format!(
+            "sampled, one in {}; scaled: opened {}, midstream {}, live {}, ended {}\n",
+            scaled.one_in,
+            short(scaled.opened),
+            short(scaled.midstream),
+            short(scaled.live),
+            short(scaled.endings.sum()),
+        )
+    });
     let mut text = String::new();
     beside(&column(&left, style), &column(&right, style), &mut text);
     text.push('\n');
     text.push_str(&conservation(stats, style));
+    text.push_str(scaled.as_deref().unwrap_or_default());
     text
 }
 

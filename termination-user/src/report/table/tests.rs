@@ -4,9 +4,11 @@ use termination_common::{
     counters::{self, Counters, Event as Number},
     engine::pending,
     exchange::Record,
+    policy::Timers,
     slot::bit,
     state::fact,
     taxonomy::{Answer, By, Ending, Evidence, Holder, Outcome, Phase, Sequel, Verdict},
+    time::tick,
     tuple::{Endpoint, Family},
     wire::Skip,
 };
@@ -16,6 +18,7 @@ use crate::report::{
     Gauges, Report, Stats, Timestamp,
     samples::{CLOCK, EPOCH, SECOND, START, end, graceful, left, open, reset, shown, v4, v6},
     stats::{Held, Live},
+    waits::{Census, Ephemeral, Measure, Range},
 };
 
 fn report(record: &Record) -> Report {
@@ -125,8 +128,9 @@ fn connections_show_both_ends() {
     assert_eq!(connections(&[], Style::PLAIN), "no such connection\n");
 }
 
-#[test]
-fn time_wait_is_grouped_by_service() {
+/// 1,200 connections that their originator waits for, two that the responder
+/// does; all of them entered some time before.
+fn waiting() -> Vec<(termination_common::slot::Slot, u64)> {
     let mut list = Vec::new();
     for port in 0..1200 {
         let slot = open(
@@ -134,10 +138,7 @@ fn time_wait_is_grouped_by_service() {
             Endpoint::v4(0x0a00_0001, 443),
             Family::V4,
         );
-        list.push(shown(
-            &graceful(slot).copy,
-            (5 + u64::from(port % 30)) * SECOND,
-        ));
+        list.push((graceful(slot).copy, 5 + u64::from(port % 30)));
     }
     for slot in [longest(), v6()] {
         let mut record = graceful(slot);
@@ -145,18 +146,69 @@ fn time_wait_is_grouped_by_service() {
         outcome.holder = Holder::Responder;
         record.copy.cold.outcome = outcome.pack();
         record.copy.hot.half[0].window = 3;
-        list.push(shown(&record.copy, 20 * SECOND));
+        list.push((record.copy, 20));
     }
-    check(&groups(&list, None, Style::PLAIN), GOLDEN_GROUPS);
+    list
+}
+
+#[test]
+fn time_wait_is_grouped_by_service() {
+    let ephemeral = |last: u16, tw_reuse| Ephemeral {
+        range: Range {
+            first: 40_000,
+            last,
+            reserved: 0,
+            tw_reuse,
+        },
+        usable: (0..=u16::MAX)
+            .map(|port| (40_000..=last).contains(&port))
+            .collect(),
+        addresses: ["10.0.0.2".parse().unwrap()].into(),
+    };
+    let now = START + 40 * SECOND;
+    let page = |limit, ephemeral, one_in| {
+        let measure = Measure {
+            now,
+            time_wait: Timers::DEFAULT.time_wait,
+            window: 10 * SECOND,
+        };
+        let mut census = Census::new(measure, ephemeral);
+        let slots: Vec<_> = waiting()
+            .into_iter()
+            .map(|(mut slot, ago)| {
+                slot.cold.turned_at = now - ago * SECOND;
+                for half in &mut slot.hot.half {
+                    half.last = tick(slot.cold.turned_at);
+                }
+                slot
+            })
+            .collect();
+        slots.iter().for_each(|slot| census.count(slot));
+        if census.wants_more() {
+            slots.iter().for_each(|slot| census.count_ending(slot));
+        }
+        let (waits, list) = census.finish(&CLOCK, limit, one_in);
+        groups(&waits, &list.collect::<Vec<_>>(), Style::PLAIN)
+    };
+    check(&page(9, Some(ephemeral(60_999, 2)), None), GOLDEN_GROUPS);
     check(
-        &groups(&list[1200..], Some(1), Style::PLAIN),
-        GOLDEN_GROUPS_LIMITED,
+        &page(1, Some(ephemeral(41_399, 1)), None),
+        GOLDEN_GROUPS_SHORT,
     );
+    check(
+        &page(1, Some(ephemeral(41_199, 0)), None),
+        GOLDEN_GROUPS_OUT,
+    );
+    check(&page(1, None, Some(10)), GOLDEN_GROUPS_SAMPLED);
+    let list: Vec<_> = waiting()
+        .iter()
+        .map(|(slot, ago)| shown(slot, ago * SECOND))
+        .collect();
     check(
         &sockets(&list[1199..], Some(2), Style::PLAIN),
         GOLDEN_SOCKETS,
     );
-    assert_eq!(groups(&[], None, Style::PLAIN), "0 in TIME_WAIT\n");
+    assert_eq!(sockets(&[], None, Style::PLAIN), "0 in TIME_WAIT\n");
 }
 
 fn figures() -> Stats {
@@ -323,19 +375,44 @@ ORIGINATOR → RESPONDER                       STATE O/R   AGE  IDLE O SENT R SE
 ";
 const GOLDEN_GROUPS: &str = "
 1,202 in TIME_WAIT: originator 1,200, responder 2
-NEXT, LAST until the first, the last of them is over  AGAIN restarts
-HOLDER     ADDRESS               PEER                    COUNT  NEXT  LAST AGAIN
-originator 10.0.0.2:*            10.0.0.1:443            1,200 26.0s 55.0s     0
-responder  192.168.100.200:65535 203.0.113.254:*             1 40.0s 40.0s     3
+TIME_WAIT lasts 1m00, rates are over 10.0s; * any ephemeral port (40000-60999)
+NEXT, LAST until the first, the last of them is over  OLD age of the oldest
+HOLDER     ADDRESS               PEER                    COUNT  NEXT  LAST   OLD
+originator 10.0.0.2:*            10.0.0.1:443            1,200 26.0s 55.0s 34.0s
+           24.0/s, 19,800 of 21,000 ports left: never out, levels at 1,440
+responder  192.168.100.200:65535 203.0.113.254:*             1 40.0s 40.0s 20.0s
 responder  [2001:db8::1]:443     [2001:db8:85a3:cdef:1234:8a2e:370:7334]:*
-                                                             1 40.0s 40.0s     3
+                                                             1 40.0s 40.0s 20.0s
 ";
-const GOLDEN_GROUPS_LIMITED: &str = "
-2 in TIME_WAIT: responder 2
-NEXT, LAST until the first, the last of them is over  AGAIN restarts
-HOLDER     ADDRESS               PEER                    COUNT  NEXT  LAST AGAIN
-responder  192.168.100.200:65535 203.0.113.254:*             1 40.0s 40.0s     3
-and 1 group more (--limit)
+const GOLDEN_GROUPS_SHORT: &str = "
+1,202 in TIME_WAIT: originator 1,200, responder 2
+TIME_WAIT lasts 1m00, rates are over 10.0s; * any ephemeral port (40000-41399)
+NEXT, LAST until the first, the last of them is over  OLD age of the oldest
+HOLDER     ADDRESS               PEER                    COUNT  NEXT  LAST   OLD
+originator 10.0.0.2:*            10.0.0.1:443            1,200 26.0s 55.0s 34.0s
+           24.0/s, 200 of 1,400 ports left: none in 8.33s
+and 2 groups more (--limit)
+tcp_tw_reuse is 1: connect(2) may take a port again after 1 s, if both ends
+have timestamps; the forecast is for those that have none
+";
+const GOLDEN_GROUPS_OUT: &str = "
+1,202 in TIME_WAIT: originator 1,200, responder 2
+TIME_WAIT lasts 1m00, rates are over 10.0s; * any ephemeral port (40000-41199)
+NEXT, LAST until the first, the last of them is over  OLD age of the oldest
+HOLDER     ADDRESS               PEER                    COUNT  NEXT  LAST   OLD
+originator 10.0.0.2:*            10.0.0.1:443            1,200 26.0s 55.0s 34.0s
+           24.0/s, 0 of 1,200 ports left: connect(2) fails now
+and 2 groups more (--limit)
+";
+const GOLDEN_GROUPS_SAMPLED: &str = "
+1,202 in TIME_WAIT: originator 1,200, responder 2
+TIME_WAIT lasts 1m00, rates are over 10.0s; * any ephemeral port
+NEXT, LAST until the first, the last of them is over  OLD age of the oldest
+HOLDER     ADDRESS               PEER                    COUNT  NEXT  LAST   OLD
+originator 10.0.0.2:*            10.0.0.1:443            1,200 26.0s 55.0s 34.0s
+           24.0/s: levels at 1,440
+and 2 groups more (--limit)
+one connection in 10 is tracked: counts are of these, ports are not known
 ";
 const GOLDEN_SOCKETS: &str = "
 3 in TIME_WAIT: originator 1, responder 2

@@ -1,12 +1,10 @@
 //! The TIME_WAIT table: who holds, how many, for how long.
 
-use std::collections::BTreeMap;
-
 use super::{
     layout::{LETTERS, Paint, Style, cells, elastic, ends, holder_letter},
     number::{exact, grouped, plural, short, span},
 };
-use crate::report::{Address, Connection, connection::Remaining, stats::Held};
+use crate::report::{Connection, Group, Waits, connection::Remaining, stats::Held};
 use termination_common::taxonomy::Holder;
 
 /// Widest IPv4 address with port.
@@ -15,90 +13,127 @@ const ADDRESS: usize = 21;
 const ROLE: usize = 10;
 
 /// What the narrow columns are.
-const COLUMNS: &str = "NEXT, LAST until the first, the last of them is over  AGAIN restarts";
+const COLUMNS: &str = "NEXT, LAST until the first, the last of them is over  OLD age of the oldest";
 
-/// What a group has in common: who holds it in which role, and the service.
+/// The sums, and one row per group, each line with its end. The groups that are
+/// missing are said to be.
 ///
 /// The originator's port is what a host runs out of, so it is left out (`*`):
-/// a group is all waits of one pair of addresses on one port of the responder.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Group {
-    originator: std::net::IpAddr,
-    responder: Address,
-    holder: &'static str,
-}
-
-/// A group's sums.
-#[derive(Clone, Copy, Debug)]
-struct Sum {
-    count: u64,
-    next: f64,
-    last: f64,
-    restarts: u64,
-}
-
-/// One line per group, the largest first, each line with its end. `limit`
-/// leaves out the rest, and says so.
-pub fn groups(list: &[Connection], limit: Option<usize>, style: Style) -> String {
-    let mut found: BTreeMap<Group, Sum> = BTreeMap::new();
-    for (connection, wait) in waiting(list) {
-        let group = Group {
-            originator: connection.originator.ip,
-            responder: connection.responder,
-            holder: wait.holder.name(),
-        };
-        let sum = found.entry(group).or_insert(Sum {
-            count: 0,
-            next: f64::INFINITY,
-            last: 0.0,
-            restarts: 0,
-        });
-        sum.count += 1;
-        sum.next = sum.next.min(wait.remaining_seconds);
-        sum.last = sum.last.max(wait.remaining_seconds);
-        sum.restarts += wait.restarts;
-    }
-    let mut text = title(list, style);
-    if found.is_empty() {
+/// a group is all waits of one pair of addresses on one port of the responder,
+/// the service.
+pub fn groups(waits: &Waits, list: &[Group], style: Style) -> String {
+    let mut text = title(waits.held, style);
+    if list.is_empty() {
         return text;
     }
+    let mut about = format!(
+        "TIME_WAIT lasts {}, rates are over {}; * any ephemeral port",
+        span(waits.time_wait_seconds),
+        span(waits.window_seconds)
+    );
+    if let Some(range) = waits.ephemeral {
+        about.push_str(&format!(" ({}-{})", range.first, range.last));
+    }
+    for line in [about.as_str(), COLUMNS] {
+        text.push_str(&format!("{}\n", style.paint(Paint::Quiet, line)));
+    }
     let row = |role: &str, holder: &str, peer: &str, sum: [&str; 4]| {
-        let [count, next, last, restarts] = sum;
+        let [count, next, last, oldest] = sum;
         cells(
             &[(role, ROLE), (holder, ADDRESS), (peer, ADDRESS)],
-            &format!("{count:>7} {next:>5} {last:>5} {restarts:>5}"),
+            &format!("{count:>7} {next:>5} {last:>5} {oldest:>5}"),
         )
     };
-    let names = ["COUNT", "NEXT", "LAST", "AGAIN"];
-    text.push_str(&style.paint(Paint::Quiet, COLUMNS));
-    text.push('\n');
+    let names = ["COUNT", "NEXT", "LAST", "OLD"];
     text.push_str(&style.paint(Paint::Heading, &row("HOLDER", "ADDRESS", "PEER", names)));
     text.push('\n');
-    let mut sorted: Vec<_> = found.into_iter().collect();
-    sorted.sort_by_key(|(_, sum)| std::cmp::Reverse(sum.count));
-    let shown = limit.unwrap_or(usize::MAX);
-    for (group, sum) in sorted.iter().take(shown) {
-        let originator = any_port(group.originator);
+    for group in list {
+        let originator = any_port(group.originator.ip);
         let responder = group.responder.to_string();
-        let (holder, peer) = if group.holder == Holder::Responder.name() {
+        let (holder, peer) = if group.holder == Holder::Responder {
             (responder, originator)
         } else {
             (originator, responder)
         };
         text.push_str(&row(
-            group.holder,
+            group.holder.name(),
             &holder,
             &peer,
             [
-                &exact(sum.count),
-                &span(sum.next),
-                &span(sum.last),
-                &short(sum.restarts),
+                &exact(group.count),
+                &span(group.next_seconds),
+                &span(group.last_seconds),
+                &span(group.oldest_seconds),
             ],
         ));
         text.push('\n');
+        let Some((forecast, paint)) = forecast(group) else {
+            continue;
+        };
+        let line = format!("{:indent$}{forecast}", "", indent = ROLE + 1);
+        text.push_str(&match paint {
+            Some(paint) => style.paint(paint, &line),
+            None => line,
+        });
+        text.push('\n');
     }
-    text.push_str(&left_out(sorted.len(), shown, "group", style));
+    let shown = list.len();
+    let all = usize::try_from(waits.groups).unwrap_or(usize::MAX);
+    text.push_str(&left_out(all, shown, "group", style));
+    text.push_str(&remarks(waits, style));
+    text
+}
+
+/// What becomes of a group, in words; `None` if it only becomes fewer.
+fn forecast(group: &Group) -> Option<(String, Option<Paint>)> {
+    let rate = rate(group.rate);
+    let Some(ports) = &group.ports else {
+        let level = grouped(group.levels_at);
+        return (group.rate > 0.0).then(|| (format!("{rate}: levels at {level}"), None));
+    };
+    let left = format!(
+        "{rate}, {} of {} ports left:",
+        grouped(ports.left),
+        grouped(ports.usable)
+    );
+    Some(match ports.runs_out_seconds {
+        Some(_) if ports.left == 0 => (format!("{left} connect(2) fails now"), Some(Paint::Bad)),
+        Some(seconds) => (
+            format!("{left} none in {}", span(seconds)),
+            Some(Paint::Bad),
+        ),
+        None => {
+            let level = grouped(ports.levels_at);
+            (format!("{left} never out, levels at {level}"), None)
+        }
+    })
+}
+
+/// `3.5/s`, `1,234/s`.
+fn rate(per_second: f64) -> String {
+    const FEW: f64 = 100.0;
+    if per_second < FEW {
+        format!("{per_second:.1}/s")
+    } else {
+        format!("{}/s", grouped(per_second.round() as u64))
+    }
+}
+
+/// What else there is to know about the figures.
+fn remarks(waits: &Waits, style: Style) -> String {
+    let mut text = String::new();
+    let mut say = |remark: &str| {
+        text.push_str(&format!("{}\n", style.paint(Paint::Quiet, remark)));
+    };
+    if let Some(one_in) = waits.one_in {
+        say(&format!(
+            "one connection in {one_in} is tracked: counts are of these, ports are not known"
+        ));
+    }
+    if waits.ephemeral.is_some_and(|range| range.tw_reuse == 1) {
+        say("tcp_tw_reuse is 1: connect(2) may take a port again after 1 s, if both ends");
+        say("have timestamps; the forecast is for those that have none");
+    }
     text
 }
 
@@ -106,7 +141,11 @@ pub fn groups(list: &[Connection], limit: Option<usize>, style: Style) -> String
 /// its end. `limit` leaves out the rest, and says so.
 pub fn sockets(list: &[Connection], limit: Option<usize>, style: Style) -> String {
     let mut sorted: Vec<_> = waiting(list).collect();
-    let mut text = title(list, style);
+    let mut held = Held::default();
+    for (_, wait) in &sorted {
+        held.count(wait.holder);
+    }
+    let mut text = title(held, style);
     if sorted.is_empty() {
         return text;
     }
@@ -147,11 +186,7 @@ fn waiting(list: &[Connection]) -> impl Iterator<Item = (&Connection, &Remaining
 }
 
 /// `126 in TIME_WAIT: originator 100, responder 23, both 3`.
-fn title(list: &[Connection], style: Style) -> String {
-    let mut held = Held::default();
-    for (_, wait) in waiting(list) {
-        held.count(wait.holder);
-    }
+fn title(held: Held, style: Style) -> String {
     let parts: Vec<_> = held
         .each()
         .into_iter()

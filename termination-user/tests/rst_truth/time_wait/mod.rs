@@ -145,7 +145,7 @@ fn play_on(pair: &Pair, observer: &Observer, family: Family, rfc1337: bool) {
     // Ours is asked for between two looks at the kernel's.
     let kernels = || -> Vec<_> { cases.iter().map(|case| left(pair, &case.peer)).collect() };
     let earlier = kernels();
-    let ours = observer.ask(&["time-wait", "--json"]);
+    let ours = observer.ask(&["time-wait", "--each", "--json"]);
     let later = kernels();
     let events = observer.ask(&["events", "--json"]);
     let theirs = earlier.into_iter().zip(later);
