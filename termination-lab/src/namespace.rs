@@ -107,11 +107,16 @@ impl Namespace {
     /// [`Error::Ip`] with what it said, or [`Error::System`] where there is no
     /// `ip`.
     pub fn ip(&self, batch: &str) -> Result<()> {
+        self.ask_ip(batch).map(drop)
+    }
+
+    /// The same; returns what `ip` has to say.
+    pub(crate) fn ask_ip(&self, batch: &str) -> Result<String> {
         let output = self.enter(|| {
             let mut ip = Command::new("ip")
                 .args(["-batch", "-"])
                 .stdin(Stdio::piped())
-                .stdout(Stdio::null())
+                .stdout(Stdio::piped())
                 .stderr(Stdio::piped())
                 .spawn()?;
             if let Some(mut input) = ip.stdin.take() {
@@ -121,7 +126,7 @@ impl Namespace {
         })?;
         let output = output.to(|| "run `ip` (package iproute2)".to_owned())?;
         if output.status.success() {
-            return Ok(());
+            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
         }
         Err(Error::Ip {
             namespace: self.name.clone(),

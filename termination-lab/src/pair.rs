@@ -9,7 +9,7 @@ use std::{
     sync::atomic::{AtomicU16, AtomicU32, Ordering},
 };
 
-use crate::{Error, Family, Namespace, Result, error::Context as _};
+use crate::{Error, Family, Namespace, PATIENCE, Result, error::Context as _, wait::try_wait_for};
 
 /// Ports that [`Pair::next_port`] hands out: above the privileged ones, below
 /// those that the kernel chooses.
@@ -65,6 +65,9 @@ impl Pair {
         ))?;
         for end in [&self.client, &self.server] {
             end.configure()?;
+        }
+        for end in [&self.client, &self.server] {
+            end.until_up()?;
         }
         Ok(())
     }
@@ -152,6 +155,21 @@ impl End {
     pub(crate) fn configure(&self) -> Result<()> {
         self.namespace
             .ip(&up(&self.interface, &[self.v4.into(), self.v6.into()]))
+    }
+
+    /// Waits until the interface sends. The kernel gives it its queue some time
+    /// after the cable was plugged in (net/core/link_watch.c), on a busy machine
+    /// later than that; what is sent before is dropped without a word.
+    fn until_up(&self) -> Result<()> {
+        let what = format!("interface {} to be up", self.interface);
+        let question = format!("link show dev {}", self.interface);
+        try_wait_for(&what, PATIENCE, || match self.namespace.ask_ip(&question) {
+            Ok(said) => {
+                let up = said.contains(" state UP ") && !said.contains(" qdisc noop ");
+                up.then_some(Ok(()))
+            }
+            Err(error) => Some(Err(error)),
+        })?
     }
 
     /// Pulls the cable: nothing comes or goes until [`End::link_up`].
