@@ -5,7 +5,7 @@
 use std::fmt;
 
 use super::{
-    hook::{Hook, NotTaken, Via, adopt, chain, make, remove_filter},
+    hook::{EGRESS_TC, Hook, NotTaken, Via, adopt, chain, make, remove_filter},
     interfaces::Interface,
     options::{Hooks, Mode},
     pins::{HookName, PinError, unpin},
@@ -141,6 +141,15 @@ pub fn attach(
         Mode::Generic => vec![Via::Generic],
         Mode::Tcx => by_tc.to_vec(),
     };
+    // Verification takes seconds. It comes before the first hook, or one direction
+    // would be seen alone for so long. (Of another build, all are verified already.)
+    if hooks.egress()
+        && !programs.is_upgrade()
+        && let Err(error) = programs.get(EGRESS_TC)
+    {
+        let (via, why) = (by_tc[0], chain(&error));
+        return Err(failed(interface, true, vec![Refusal { via, why }]));
+    }
     let mut take = |egress, wanted, ways: &[Via]| {
         let mine = |hook: &&HookName| hook.index == interface.index && hook.egress == egress;
         let old = pinned.iter().find(mine).copied();

@@ -25,7 +25,7 @@ use super::{
 /// Programs of the object that are attached.
 const INGRESS_XDP: &str = "ingress_xdp";
 const INGRESS_TC: &str = "ingress_tc";
-const EGRESS_TC: &str = "egress_tc";
+pub(super) const EGRESS_TC: &str = "egress_tc";
 
 /// How a hook is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
