@@ -2,6 +2,7 @@
 
 mod capture;
 mod measure;
+mod packet;
 mod pcap;
 
 use anyhow::Result;
@@ -18,6 +19,8 @@ pub(crate) struct Options {
 enum What {
     /// Packets a second from a capture, beside tshark, tcptrace and argus
     Pcap(pcap::Options),
+    /// Nanoseconds a packet in the kernel, beside BPF's own hash maps
+    Packet(packet::Options),
 }
 
 /// Measures, prints a table, writes JSON.
@@ -28,5 +31,6 @@ enum What {
 pub(crate) fn run(options: &Options) -> Result<()> {
     match &options.what {
         What::Pcap(options) => pcap::run(options),
+        What::Packet(options) => packet::run(options),
     }
 }
