@@ -14,16 +14,21 @@ use super::{advance, forget, load, load_words, repeat};
 /// room for extension headers.
 const HEADERS: usize = 256;
 
-const _: () = assert!(HEADERS == 1 << 8, "the mask below");
+const _: () = assert!(HEADERS == 1 << 8, "the masks below");
+
+/// The most that is read at once. There is so much room behind the headers, so
+/// that the verifier need not know how offset and length are related: that of
+/// Linux 6.1 does not.
+const MOST: usize = 40;
 
 /// Where they are copied to.
 #[btf_map]
-static HEADER_BYTES: PerCpuArray<[u8; HEADERS], 1> = PerCpuArray::new();
+static HEADER_BYTES: PerCpuArray<[u8; HEADERS + MOST], 1> = PerCpuArray::new();
 
 /// The first bytes of an skb, copied.
 #[derive(Clone, Copy)]
 pub(super) struct Copied {
-    /// [`HEADERS`] bytes of a map value.
+    /// The map value, of which the first [`HEADERS`] bytes are filled.
     bytes: *const u8,
     /// How many of them are the skb's.
     length: usize,
@@ -57,23 +62,39 @@ impl Copied {
     }
 }
 
+impl Copied {
+    /// Where `size` bytes at `offset` are, if they were copied.
+    #[inline(always)]
+    fn at(&self, offset: usize, size: usize) -> Option<*const u8> {
+        if offset + size > self.length {
+            return None;
+        }
+        let mut masked = offset;
+        // SAFETY: computes with a register and touches nothing else. The length
+        // is at most 256 and the size not 0: this changes nothing, but the
+        // verifier learns a bound.
+        unsafe {
+            asm!("{0} &= 255", inout(reg) masked, options(pure, nomem, nostack));
+        }
+        Some(advance(self.bytes, masked))
+    }
+}
+
 impl Bytes for Copied {
     #[inline(always)]
     fn words<const N: usize>(&self, offset: usize) -> Option<[u32; N]> {
-        if offset > HEADERS - N * 4 || offset + N * 4 > self.length {
-            return None;
-        }
+        const { assert!(N * 4 <= MOST) };
+        let start = self.at(offset, N * 4)?;
         // SAFETY: so many bytes from there are in the buffer.
-        Some(unsafe { load_words(advance(self.bytes, offset)) })
+        Some(unsafe { load_words(start) })
     }
 
     #[inline(always)]
     fn array<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
-        if offset > HEADERS - N || offset + N > self.length {
-            return None;
-        }
+        const { assert!(N <= MOST) };
+        let start = self.at(offset, N)?;
         // SAFETY: N bytes from there are in the buffer.
-        Some(unsafe { load(advance(self.bytes, offset)) })
+        Some(unsafe { load(start) })
     }
 
     /// Never asked for: checksums are verified at XDP alone.
