@@ -11,7 +11,6 @@ use core::{
 };
 
 use aya_ebpf::{
-    EbpfContext as _,
     bindings::__sk_buff,
     helpers::bpf_loop,
     programs::{TcContext, XdpContext},
@@ -60,7 +59,7 @@ impl Linear {
 
     /// Bytes within reach.
     #[inline(always)]
-    fn length(self) -> usize {
+    pub fn length(self) -> usize {
         self.end.addr().wrapping_sub(self.data.addr())
     }
 
@@ -259,77 +258,21 @@ fn repeat<S: Step>(rounds: u32, state: &mut S) {
     }
 }
 
-/// What an skb starts with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Start {
-    /// An Ethernet header.
-    Ethernet,
-    /// An IP header: the device has no link layer (tun, WireGuard, IP tunnels).
-    Ip,
-}
-
-/// The skb of a tc program.
-pub struct SkbPacket<'a> {
-    context: &'a TcContext,
-    start: Start,
-}
-
-impl<'a> SkbPacket<'a> {
-    /// The skb of a program's context.
-    #[inline(always)]
-    pub const fn new(context: &'a TcContext, start: Start) -> Self {
-        Self { context, start }
-    }
-
-    /// Reads the skb's segment.
-    ///
-    /// Headers are nearly always in the linear part. Where they are not, all
-    /// is read once more from a copy, rather than each access having two ways
-    /// to go: that would cost everybody, and double what the verifier has to
-    /// walk at every access. Pulling the data up would change the skb.
-    ///
-    /// # Errors
-    /// The reason why there is no segment.
-    #[inline(always)]
-    pub fn read(&self, context: &Context, segment: &mut Segment) -> Result<(), Skip> {
-        let linear = Linear::skb(self.context);
-        let result = read(linear, self.start, context, segment);
-        if result == Err(Skip::Runt) && linear.length() < self.context.len() as usize {
-            let skb = self.context.as_ptr().cast();
-            let number = read_copied(skb, self.start as u64, context, segment);
-            return Skip::from_number(number as u8).map_or(Ok(()), Err);
-        }
-        result
-    }
-}
-
+/// Reads an skb's segment from a copy of its first bytes.
+///
+/// Headers are nearly always in the linear part. Where they are not, all is read
+/// once more from a copy, rather than each access having two ways to go: that
+/// would cost everybody, and double what the verifier has to walk at every
+/// access. Pulling the data up would change the skb.
+///
+/// # Errors
+/// The reason why there is no segment.
 #[inline(always)]
-fn read<B: Bytes>(
-    bytes: B,
-    start: Start,
+pub fn read_copied(
+    skb: *mut __sk_buff,
     context: &Context,
     segment: &mut Segment,
 ) -> Result<(), Skip> {
-    match start {
-        Start::Ethernet => wire::ethernet(bytes, context, segment),
-        Start::Ip => wire::ip(bytes, 0, context, segment),
-    }
-}
-
-/// The number of the [`Skip`], 0 for none, for a BPF sub-program returns one
-/// register.
-#[inline(never)]
-fn read_copied(skb: *mut __sk_buff, start: u64, context: &Context, segment: &mut Segment) -> u64 {
-    let start = if start == Start::Ip as u64 {
-        Start::Ip
-    } else {
-        Start::Ethernet
-    };
-    let Some(copied) = copied::Copied::skb(skb) else {
-        return Skip::Runt as u64;
-    };
-    match read(copied, start, context, segment) {
-        Ok(()) => 0,
-        Err(skip) => skip as u64,
-    }
+    let copied = copied::Copied::skb(skb).ok_or(Skip::Runt)?;
+    wire::ethernet(copied, context, segment)
 }

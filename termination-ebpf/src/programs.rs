@@ -23,7 +23,7 @@ use crate::{
     filter,
     maps::{CLOCK, FOLLOW},
     memory::{Maps, scratch},
-    packet::{Linear, SkbPacket, Start},
+    packet::{Linear, read_copied},
 };
 
 /// An observer lets the next program, or the stack, decide
@@ -112,7 +112,11 @@ pub fn tc<S: Source>(context: &TcContext, egress: bool) -> i32 {
     if fast_skb::<S>(context.skb.skb, u32::from(egress)) != 0 {
         return UNSPEC;
     }
-    finish(parse_skb::<S>(context.skb.skb, u32::from(egress)));
+    let mut skip = parse_skb::<S>(context.skb.skb, u32::from(egress));
+    if skip == COPY {
+        skip = parse_copied::<S>(context.skb.skb, u32::from(egress));
+    }
+    finish(skip);
     UNSPEC
 }
 
@@ -202,25 +206,50 @@ fn parse_skb<S: Source>(context: *mut __sk_buff, egress: u32) -> u32 {
     let Some(segment) = scratch() else {
         return Skip::Runt as u32;
     };
-    let (time, home) = S::skb(context, egress);
-    // SAFETY: the context of the running program.
-    let segments = unsafe { (*context.skb.skb).gso_segs };
-    let facts = Context {
-        time,
-        home,
-        marks: if egress { mark::EGRESS } else { 0 },
-        packets: if segments > 1 { segments as u16 } else { 1 },
-        length: context.len(),
-        ..Context::default()
-    };
+    let facts = facts::<S>(context, egress);
     let linear = Linear::skb(context);
     let peeled = peel(linear);
     if peeled != 0 {
         let (offset, kind) = place(linear, peeled);
         return number(wire::by_ethertype(linear, offset, kind, &facts, segment));
     }
-    let packet = SkbPacket::new(context, Start::Ethernet);
-    number(packet.read(&facts, segment))
+    let read = wire::ethernet(linear, &facts, segment);
+    if read == Err(Skip::Runt) && linear.length() < context.len() as usize {
+        return COPY;
+    }
+    number(read)
+}
+
+/// What [`parse_skb`] returns where the headers go on beyond the linear part:
+/// [`parse_copied`] can read them. Not called from there, for the sake of the
+/// stack.
+const COPY: u32 = u32::MAX;
+
+/// The same of an skb's first bytes, copied.
+#[inline(never)]
+fn parse_copied<S: Source>(context: *mut __sk_buff, egress: u32) -> u32 {
+    let context = &TcContext::new(context);
+    let Some(segment) = scratch() else {
+        return Skip::Runt as u32;
+    };
+    let facts = facts::<S>(context, egress != 0);
+    number(read_copied(context.skb.skb, &facts, segment))
+}
+
+/// What an skb says of itself.
+#[inline(always)]
+fn facts<S: Source>(context: &TcContext, egress: bool) -> Context {
+    let (time, home) = S::skb(context, egress);
+    // SAFETY: the context of the running program.
+    let segments = unsafe { (*context.skb.skb).gso_segs };
+    Context {
+        time,
+        home,
+        marks: if egress { mark::EGRESS } else { 0 },
+        packets: if segments > 1 { segments as u16 } else { 1 },
+        length: context.len(),
+        ..Context::default()
+    }
 }
 
 /// The innermost packet, if tunnels are followed and there is one: offset << 16
