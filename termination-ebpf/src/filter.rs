@@ -10,7 +10,7 @@ use termination_common::{
 
 use crate::{
     maps::{FILTER, PORTS, PREFIXES},
-    memory::{Maps, scratch},
+    memory::{Maps, count_nth, scratch},
 };
 
 /// All bits of a key: bank, family and address.
@@ -46,7 +46,7 @@ extern "C" fn left_out() -> u32 {
     let settings = Maps.settings();
     let why = traffic::left_out(&Maps, settings, Maps.seed(), &segment.tuple);
     if why != 0 {
-        Maps.count(counters::LEFT_OUT + why as usize);
+        count_nth(counters::LEFT_OUT, why);
     } else if settings.sample > 1 {
         segment.marks |= mark::SAMPLED;
     }

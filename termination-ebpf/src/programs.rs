@@ -22,7 +22,7 @@ use termination_common::{
 use crate::{
     filter,
     maps::{CLOCK, FOLLOW},
-    memory::{Maps, scratch},
+    memory::{Maps, count_nth, scratch},
     packet::{Linear, read_copied},
 };
 
@@ -101,7 +101,7 @@ pub fn ingress_xdp<S: Source>(context: &XdpContext) -> u32 {
 pub fn parse_only<S: Source>(context: &XdpContext) -> u32 {
     let skip = parse_xdp::<S>(context.ctx);
     if skip != 0 {
-        Maps.count(counters::SKIP + skip as usize);
+        count_nth(counters::SKIP, skip);
     }
     xdp_action::XDP_PASS
 }
@@ -299,7 +299,7 @@ fn number(parsed: Result<(), Skip>) -> u32 {
 #[inline(always)]
 fn finish(skip: u32) {
     if skip != 0 {
-        Maps.count(counters::SKIP + skip as usize);
+        count_nth(counters::SKIP, skip);
     } else if filter::admits()
         && let Some(segment) = scratch()
     {
