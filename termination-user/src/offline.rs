@@ -170,14 +170,8 @@ impl Offline {
         }
         let places = &self.places;
         let same = |place: u32| {
-            let found = &places[place as usize].slot.cold.tuple.words;
-            let wanted = &segment.tuple.words;
-            // Without a branch for each word, or a call of memcmp.
-            found
-                .iter()
-                .zip(wanted)
-                .fold(0, |all, (a, b)| all | (a ^ b))
-                == 0
+            let found = &places[place as usize].slot.cold.tuple;
+            found.is(&segment.tuple)
         };
         let Some(index) = self.index.find(hash, same) else {
             self.open(hash, segment, out);

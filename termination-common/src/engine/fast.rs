@@ -5,16 +5,13 @@
 //! [`step`] does what [`super::step`] would do, or nothing. The tests hold the
 //! two against each other (`the_fast_step_is_the_step`).
 
-use super::stream::{move_sent, window_max};
+use super::stream::{SYN_PAYLOAD, move_sent, window_max};
 use crate::{
     segment::Fast,
     serial::{after, before},
     slot::{Half, bit},
     state::{Snapshot, fact},
 };
-
-/// Segments of one end among which its SYN, retransmitted, is looked for.
-const SYN_PAYLOAD: u32 = super::stream::SYN_PAYLOAD;
 
 /// Nothing is open to question: live, established, no FIN, nothing pending.
 #[inline(always)]

@@ -69,30 +69,6 @@ fn data_and_an_expiry_are_decided_by_the_lock() {
 }
 
 #[test]
-fn data_of_the_old_connection_does_not_enter_the_new_one() {
-    explore("data, free, another", || {
-        let (old, new) = (Talk::new(40000), Talk::new(40001).later(11));
-        let model = Arc::new(Model::new(1, 1));
-        model.observe_all(talking(old));
-        let there = {
-            let model = model.clone();
-            thread::spawn(move || {
-                model.observe(old.server_rst());
-                model.sweep(Operation::Visit, at(11));
-                model.observe_all(talking(new));
-            })
-        };
-        is_fast(&model, &old.sends(4));
-        there.join().unwrap();
-        model.check();
-        assert_eq!(model.records(Event::Ending).len(), 1);
-        if let Some(slot) = model.slot_of(&new.tuple) {
-            assert_eq!(slot.hot.half.map(|half| half.segments), [6, 5]);
-        }
-    });
-}
-
-#[test]
 fn data_and_a_reset_leave_one_ending() {
     explore("data, reset", || {
         let talk = Talk::new(40000);
