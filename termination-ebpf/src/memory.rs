@@ -19,8 +19,9 @@ use termination_common::{
     table::{Head, HotRef, LineRef, Memory, Place, SlotRef},
 };
 
-use crate::maps::{
-    COLD, COUNTERS, EVENTS, FINGERPRINTS, HOT, LINE_MASK, LOCKED, SCRATCH, SEED, SETTINGS,
+use crate::{
+    maps::{COLD, COUNTERS, EVENTS, FINGERPRINTS, HOT, LINE_MASK, LOCKED, SCRATCH, SEED, SETTINGS},
+    packet::blur,
 };
 
 /// Where this CPU's program parses into.
@@ -256,6 +257,11 @@ impl Memory for Maps {
     fn now(&self) -> u64 {
         // SAFETY: no arguments.
         unsafe { bpf_ktime_get_ns() }
+    }
+
+    #[inline(always)]
+    fn forget(&self, value: u64, noise: u32) -> u64 {
+        blur(value, noise)
     }
 
     #[inline(always)]

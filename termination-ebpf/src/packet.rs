@@ -224,7 +224,7 @@ fn forget(offset: usize, noise: u32) -> usize {
 /// sees something unknown mixed in twice, not that twice is never. Not `pure`,
 /// or the compiler would move it to where it is of no use.
 #[inline(always)]
-fn blur(mut value: u64, noise: u32) -> u64 {
+pub(crate) fn blur(mut value: u64, noise: u32) -> u64 {
     // SAFETY: computes with two registers and touches nothing else.
     unsafe {
         asm!(

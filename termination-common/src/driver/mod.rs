@@ -158,9 +158,9 @@ pub fn visit<M: Memory>(memory: &M, index: u32, segment: &mut Segment) -> Visit 
         segment.time = memory.now();
         segment.marks &= !mark::COARSE_TIME;
     }
-    let (state, effects, visit) = slot.with(|half, cold| {
+    let (state, effects, gone) = slot.with(|half, cold| {
         if taken.is_free() || !cold.tuple.is(&segment.tuple) {
-            return (taken, Effects::NONE, Visit::GONE);
+            return (taken, Effects::NONE, true);
         }
         let mut flow = Flow {
             state: taken,
@@ -168,13 +168,19 @@ pub fn visit<M: Memory>(memory: &M, index: u32, segment: &mut Segment) -> Visit 
             cold,
         };
         let effects = engine::step(&mut flow, segment, memory.settings());
-        (flow.state, effects, Visit::DONE)
+        (flow.state, effects, false)
     });
+    if gone {
+        unlock(&slot, taken);
+        return Visit::GONE;
+    }
+    let effects = Effects(memory.forget(effects.0.into(), segment.seq) as u32);
+    let state = Snapshot(memory.forget(state.0, segment.seq));
     if effects != Effects::NONE {
         return Visit::held(state, effects);
     }
     unlock(&slot, state);
-    visit
+    Visit::DONE
 }
 
 /// An honest missed segment: says `GAPS` in the word of its connection, whose
