@@ -33,6 +33,8 @@ vocabulary! {
         SeenElsewhere = 10, "seen_elsewhere";
         /// A connection became established.
         Established = 11, "established";
+        /// A guard dropped an RST, or would have.
+        RstGuarded = 12, "rst_guarded";
     }
 }
 
@@ -65,7 +67,7 @@ pub const VERDICT: usize = SEQUEL + 10;
 /// Base of the events; add an [`Event`].
 pub const EVENT: usize = VERDICT + 10;
 /// Base of the losses; add a [`Loss`].
-pub const LOSS: usize = EVENT + 12;
+pub const LOSS: usize = EVENT + 13;
 /// Base of the reasons why a frame is passed untracked; add a `wire::Skip`.
 pub const SKIP: usize = LOSS + 8;
 /// Connections that opened with a SYN or SYN-ACK.
@@ -85,8 +87,11 @@ pub const UNTRACKED: usize = OPENED + 6;
 /// Base of the segments that policy leaves out, by reason; add a
 /// [`crate::traffic::LeftOut`].
 pub const LEFT_OUT: usize = OPENED + 8;
+/// Base of the RSTs where there are guards; add a
+/// [`crate::engine::guard::Guarded`].
+pub const GUARDED: usize = LEFT_OUT + 4;
 /// Size of the array.
-pub const COUNT: usize = LEFT_OUT + 4;
+pub const COUNT: usize = GUARDED + 8;
 
 /// All counters of one CPU, or their sum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -15,8 +15,9 @@ pub struct Record {
     /// Side (0, 1) whose segment it was; of a rejected RST, that RST.
     pub side: u8,
     /// TIME_WAIT: the [`crate::taxonomy::Sequel`] (what came back to a SYN in
-    /// it: [`crate::facts::answer`] of the copy). RST rejected: the
-    /// [`crate::taxonomy::Verdict`].
+    /// it: [`crate::facts::answer`] of the copy). RST rejected or guarded: the
+    /// [`crate::taxonomy::Verdict`], and from bit 4 on the
+    /// [`crate::engine::guard::Guarded`].
     pub detail: u8,
     /// 1 if the record may have been handed over before.
     pub repeated: u8,

@@ -73,6 +73,20 @@ pub struct Settings {
 pub mod setting {
     /// This host has `net.ipv4.tcp_rfc1337`: its TIME_WAIT ignores RSTs.
     pub const RFC1337: u32 = 1 << 0;
+    /// Two bits: how far the guard `blind` goes ([`crate::engine::guard`]).
+    pub const BLIND_SHIFT: u32 = 1;
+    /// Two bits: how far the guard `time_wait` goes.
+    pub const TIME_WAIT_SHIFT: u32 = 3;
+    /// The two bits of a guard: one of the next three.
+    pub const GUARD: u32 = 0b11;
+    /// It is not there.
+    pub const OFF: u32 = 0;
+    /// It counts what it would drop.
+    pub const DRY_RUN: u32 = 1;
+    /// It drops.
+    pub const ARMED: u32 = 2;
+    /// Not 0 if there is any guard.
+    pub const GUARDS: u32 = GUARD << BLIND_SHIFT | GUARD << TIME_WAIT_SHIFT;
 }
 
 impl Settings {

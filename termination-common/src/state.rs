@@ -60,6 +60,9 @@ pub mod fact {
     pub const FIRST_FIN: u64 = 1 << 13;
     /// `half_open_suspected` was said; unset when the silent end speaks.
     pub const SUSPECTED: u64 = 1 << 14;
+    /// This host's own end has said what was not taken in
+    /// ([`crate::engine::guard`]).
+    pub const UNTAKEN: u64 = 1 << 15;
     /// All facts; what a new generation starts without.
     pub const ALL: u64 = 0xfff0;
 }

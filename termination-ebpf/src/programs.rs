@@ -5,7 +5,7 @@ use core::{arch::asm, ffi::c_void};
 
 use aya_ebpf::{
     EbpfContext as _,
-    bindings::{__sk_buff, xdp_action, xdp_md},
+    bindings::{__sk_buff, TC_ACT_SHOT, xdp_action, xdp_md},
     helpers::{bpf_jiffies64, bpf_ktime_get_coarse_ns, bpf_ktime_get_ns, bpf_loop},
     programs::{TcContext, XdpContext},
 };
@@ -26,7 +26,7 @@ use crate::{
     packet::{Linear, read_copied},
 };
 
-/// An observer lets the next program, or the stack, decide
+/// An observer lets the next program, or the stack, decide, unless a guard drops
 /// (include/uapi/linux/pkt_cls.h TC_ACT_UNSPEC, TCX_NEXT).
 pub const UNSPEC: i32 = -1;
 
@@ -92,7 +92,9 @@ pub fn ingress_xdp<S: Source>(context: &XdpContext) -> u32 {
     if fast_xdp::<S>(context.ctx) != 0 {
         return xdp_action::XDP_PASS;
     }
-    finish(parse_xdp::<S>(context.ctx));
+    if finish(parse_xdp::<S>(context.ctx)) {
+        return xdp_action::XDP_DROP;
+    }
     xdp_action::XDP_PASS
 }
 
@@ -116,7 +118,10 @@ pub fn tc<S: Source>(context: &TcContext, egress: bool) -> i32 {
     if skip == COPY {
         skip = parse_copied::<S>(context.skb.skb, u32::from(egress));
     }
-    finish(skip);
+    // What leaves this host is no guard's business.
+    if finish(skip) && !egress {
+        return TC_ACT_SHOT;
+    }
     UNSPEC
 }
 
@@ -296,8 +301,9 @@ fn number(parsed: Result<(), Skip>) -> u32 {
     }
 }
 
+/// Whether a guard drops it.
 #[inline(always)]
-fn finish(skip: u32) {
+fn finish(skip: u32) -> bool {
     if skip != 0 {
         count_nth(counters::SKIP, skip);
     } else if filter::admits()
@@ -309,8 +315,9 @@ fn finish(skip: u32) {
         if segment.has(mark::ODD_FLAGS) {
             Maps.count(counters::ODD_FLAGS);
         }
-        driver::observe_any(&Maps, segment);
+        return driver::observe_any(&Maps, segment);
     }
+    false
 }
 
 /// Full resolution costs more than the parse: it is for what is reported.

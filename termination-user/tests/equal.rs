@@ -1,6 +1,8 @@
 //! Kernel and host agree on whatever may come: sequences of two TCP peers, a
 //! wire that is unkind to them, and somebody who forges.
 
+#[path = "equal/guards.rs"]
+mod guards;
 #[path = "scenarios/machine/mod.rs"]
 mod machine;
 #[path = "equal/peers.rs"]
@@ -67,22 +69,33 @@ fn same<T: PartialEq + Debug>(what: &str, host: &T, kernel: &T) -> Result<(), Te
 
 /// Plays each sequence to both; compares after every act, or at the end.
 fn kernel_equals_host(sequences: u32, seed: u8, every_act: bool) {
+    both(sequences, seed, SETTINGS, every_act, play);
+}
+
+/// The same of what `play` makes of the sequences, with these settings.
+fn both(
+    sequences: u32,
+    seed: u8,
+    settings: Settings,
+    every_act: bool,
+    play: impl Fn(&Setting, &[Step]) -> Vec<Act>,
+) {
     let kernel = RefCell::new(kernel());
-    kernel.borrow().set(SETTINGS);
+    kernel.borrow().set(settings);
     each(sequences, seed, |setting, steps| {
         let mut kernel = kernel.borrow_mut();
         // After a failure the last sequence is still there.
         kernel.clear();
-        let host = Host::on(SETTINGS, Way::Whole);
-        let short = Host::new(SETTINGS);
+        let host = Host::on(settings, Way::Whole);
+        let short = Host::new(settings);
         let before = kernel.counters();
         for act in play(setting, steps) {
             match &act {
                 Act::See(sight) => {
                     let bytes = sight.frame.build();
-                    host.see(sight, &bytes);
+                    let drops = host.see(sight, &bytes);
                     short.see(sight, &bytes);
-                    kernel.see(sight, &bytes);
+                    same("drops", &drops, &kernel.see(sight, &bytes))?;
                 }
                 Act::Sweep(now) => {
                     host.sweep(*now, Operation::Visit, &TIMERS);
@@ -131,7 +144,10 @@ fn holds(setting: &Setting, steps: &[Step]) -> Result<(), TestCaseError> {
     for act in play(setting, steps) {
         let before = host.counters();
         match &act {
-            Act::See(sight) => host.see(sight, &sight.frame.build()),
+            Act::See(sight) => {
+                let drops = host.see(sight, &sight.frame.build());
+                same("drops without a guard", &false, &drops)?;
+            }
             Act::Sweep(now) => host.sweep(*now, Operation::Visit, &TIMERS),
         }
         let counted = since(&before, &host.counters());

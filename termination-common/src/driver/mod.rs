@@ -17,7 +17,10 @@ pub use sweep::sweep;
 
 use crate::{
     counters::{self, Loss},
-    engine::{self, Effects, Flow},
+    engine::{
+        self, Effects, Flow,
+        guard::{self, Guarded},
+    },
     segment::{Fast, Segment, mark},
     state::{Snapshot, fact},
     table::{HotRef, LINE, LineRef, Memory, Place, SlotRef, entry, lock, position},
@@ -67,21 +70,32 @@ impl Visit {
     }
 }
 
-/// Applies one segment to the table.
+/// Applies one segment to the table. True if a guard drops it.
 #[inline(always)]
-pub fn observe<M: Memory>(memory: &M, segment: &mut Segment) {
+pub fn observe<M: Memory>(memory: &M, segment: &mut Segment) -> bool {
     if let Some(plain) = Fast::of(segment)
         && fast(memory, &plain)
     {
-        return;
+        return false;
     }
-    observe_any(memory, segment);
+    observe_any(memory, segment)
 }
 
 /// [`observe`] for a segment that is not for the fast way: the kernel programs,
 /// which have tried that with less than a whole [`Segment`].
 #[inline(always)]
-pub fn observe_any<M: Memory>(memory: &M, segment: &mut Segment) {
+pub fn observe_any<M: Memory>(memory: &M, segment: &mut Segment) -> bool {
+    let effects = apply(memory, segment);
+    if effects.guarded_number() == 0 && guard::concerns(segment, memory.settings()) {
+        memory.count(counters::GUARDED + Guarded::NotJudged as usize);
+    }
+    effects.drops()
+}
+
+/// Finds the segment's connection and steps it, or opens one. What the step had
+/// to say, if it was one of a connection that was there.
+#[inline(always)]
+fn apply<M: Memory>(memory: &M, segment: &mut Segment) -> Effects {
     memory.count(counters::SEGMENTS);
     let place = Place::of(&segment.tuple, memory.seed(), memory.mask());
     // A slot that was freed or taken over meanwhile is looked for once more.
@@ -91,8 +105,9 @@ pub fn observe_any<M: Memory>(memory: &M, segment: &mut Segment) {
         if index == NOWHERE {
             break;
         }
-        if enter(memory, index, segment) {
-            return;
+        let visit = enter(memory, index, segment);
+        if visit != Visit::GONE {
+            return visit.effects();
         }
         round += 1;
     }
@@ -101,24 +116,29 @@ pub fn observe_any<M: Memory>(memory: &M, segment: &mut Segment) {
     if claimed.is_room() {
         memory.fill(index, place.fingerprint, segment, claimed.loss());
         unlock_lines(memory, &place);
-        return;
+        return Effects::NONE;
     }
     // Another CPU has claimed it for the same connection meanwhile. Or it is
     // another connection's of the same hash, which keeps its place: the index
     // cannot tell the two apart.
-    if index != NOWHERE && !enter(memory, index, segment) {
+    if index == NOWHERE {
+        return Effects::NONE;
+    }
+    let visit = enter(memory, index, segment);
+    if visit == Visit::GONE {
         memory.count(counters::UNTRACKED);
     }
+    visit.effects()
 }
 
-/// Visits a slot and follows up; false if it is not this connection's.
+/// Visits a slot and follows up.
 #[inline(always)]
-fn enter<M: Memory>(memory: &M, index: u32, segment: &mut Segment) -> bool {
+fn enter<M: Memory>(memory: &M, index: u32, segment: &mut Segment) -> Visit {
     let visit = memory.visit(index, segment);
     if visit.is_held() {
         memory.act(index, segment, visit);
     }
-    visit != Visit::GONE
+    visit
 }
 
 /// No slot.
@@ -176,6 +196,7 @@ pub fn visit<M: Memory>(memory: &M, index: u32, segment: &mut Segment) -> Visit 
     }
     let effects = Effects(memory.forget(effects.0.into(), segment.seq) as u32);
     let state = Snapshot(memory.forget(state.0, segment.seq));
+    let state = slot.with(|half, cold| guard::listen(state, half, cold, segment));
     if effects != Effects::NONE {
         return Visit::held(state, effects);
     }

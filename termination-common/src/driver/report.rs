@@ -102,6 +102,9 @@ pub fn tell<M: Memory>(
     if effects.any(Effects::JUDGED) {
         memory.count(counters::VERDICT + effects.verdict_number() as usize);
     }
+    if effects.guarded_number() != 0 {
+        memory.count(counters::GUARDED + effects.guarded_number() as usize);
+    }
     if effects.any(Effects::FIN_RESTART) {
         memory.count(counters::FIN_RESTARTS);
     }
@@ -125,7 +128,7 @@ pub fn tell<M: Memory>(
     }
     let wanted = memory.settings().events;
     let mut number = Event::TimeWait as u32;
-    while number <= Event::Established as u32 {
+    while number <= Event::RstGuarded as u32 {
         if effects.0 & 1 << number != 0 {
             memory.count(counters::EVENT + number as usize);
             if wanted & 1 << number != 0 {
@@ -155,7 +158,7 @@ fn tell_event<M: Memory>(
         detail: if time_wait {
             effects.sequel_number()
         } else {
-            effects.verdict_number()
+            effects.verdict_number() | effects.guarded_number() << 4
         },
         repeated: false,
         slot: index,

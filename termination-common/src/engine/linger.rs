@@ -18,7 +18,7 @@ use crate::{
 };
 
 use super::{
-    Effects, Flow,
+    Effects, Flow, guard,
     pending::{self, kind},
 };
 
@@ -196,7 +196,8 @@ fn judge_syn(flow: &mut Flow<'_>, segment: &Segment, stamped: bool, last_ts: u32
     Sequel::ReusedEarly
 }
 
-/// RFC 1337: an exact RST ends the wait, unless its timestamp is old.
+/// RFC 1337: an exact RST ends the wait, unless its timestamp is old or a guard
+/// drops it.
 #[inline(always)]
 fn assassinate(
     flow: &mut Flow<'_>,
@@ -206,8 +207,13 @@ fn assassinate(
 ) -> Effects {
     let x = segment.side();
     let y = x ^ 1;
-    let stray = Effects::event(Event::StraySegment);
+    let guarded = guard::time_wait(flow, segment, settings, holds(flow, y));
+    let stray = Effects::event(Event::StraySegment).and(Effects::guarded(guarded));
     let other = *flow.half(y);
+    if guard::drops(guarded) {
+        // The holder never sees it.
+        return stray;
+    }
     if outdated || !holds(flow, y) || !other.is(bit::ACK) || segment.seq != other.acked {
         return stray;
     }

@@ -11,6 +11,7 @@
 pub mod cause;
 pub mod decide;
 pub mod fast;
+pub mod guard;
 pub mod handshake;
 pub mod linger;
 pub mod pending;
@@ -62,6 +63,7 @@ impl Effects {
     const VERDICT_SHIFT: u32 = 24;
     /// The rejected RST is of the end that did not send this segment.
     const OF_PEER: u32 = 1 << 28;
+    const GUARDED_SHIFT: u32 = 29;
 
     /// One event.
     #[inline(always)]
@@ -99,6 +101,25 @@ impl Effects {
     pub const fn rejected(verdict: u8, of_peer: bool) -> Self {
         let of_peer = if of_peer { Self::OF_PEER } else { 0 };
         Self(1 << Event::RstRejected as u32 | (verdict as u32) << Self::VERDICT_SHIFT | of_peer)
+    }
+
+    /// What a guard made of the RST: number of a [`guard::Guarded`], or 0.
+    #[inline(always)]
+    pub const fn guarded(guarded: u32) -> Self {
+        let told = guarded > guard::Guarded::Passed as u32;
+        Self(guarded << Self::GUARDED_SHIFT | (told as u32) << Event::RstGuarded as u32)
+    }
+
+    /// Number of the [`guard::Guarded`], 0 if no guard has judged.
+    #[inline(always)]
+    pub const fn guarded_number(self) -> u8 {
+        (self.0 >> Self::GUARDED_SHIFT) as u8
+    }
+
+    /// The segment goes no further.
+    #[inline(always)]
+    pub const fn drops(self) -> bool {
+        guard::drops(self.0 >> Self::GUARDED_SHIFT)
     }
 
     /// The side whose segment `event` is about, given who sent the segment that

@@ -13,7 +13,7 @@ use crate::{
 };
 
 use super::{
-    Effects, Flow, cause, outcome,
+    Effects, Flow, cause, guard, outcome,
     pending::{self, kind},
     stream::{in_window, window},
     touch,
@@ -66,7 +66,8 @@ pub fn step(flow: &mut Flow<'_>, segment: &Segment, settings: &Settings) -> Effe
         return effects.and(Effects::judged(verdict)).with(Effects::REOPEN);
     }
     let verdict = grade(flow, segment);
-    let judged = Effects::judged(verdict);
+    let guarded = Effects::guarded(guard::live(flow, segment, settings, verdict));
+    let judged = Effects::judged(verdict).and(guarded);
     match verdict {
         // Rejected by whoever gets it, there and then.
         Verdict::Old | Verdict::Future | Verdict::SynSentBad => {

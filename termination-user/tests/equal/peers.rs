@@ -365,7 +365,8 @@ impl World {
                 (true, 0) => Hook::Ingress,
                 (true, _) => Hook::Egress,
             },
-            home: 2 + 2 * x as u32 + u32::from(moved) * 16,
+            // The lowest bit is the egress hook.
+            home: 2 + 2 * x as u32 + u32::from(moved) * 16 + u32::from(tc && x == 1),
             gso: u32::from(tc) * packet.payload.div_ceil(1400),
         };
         self.acts.push(Act::See(Box::new(sight)));

@@ -8,12 +8,14 @@
 //! `duration=` (milliseconds) those that the expectation names. Pairs are
 //! originator/responder. The end of a TIME_WAIT is
 //! `time_wait SEQUEL [restarts=ALL/BY_FIN]`, with `answer=` where it met a SYN;
-//! an event is its name, `rst_rejected` with `by=` and `verdict=`. Events that
+//! an event is its name, `rst_rejected` and `rst_guarded` with `by=` and, where
+//! there is one, `verdict=`, the second with `guarded=` as well. Events that
 //! are commonplace count only where the scenario names them. A connection that
 //! lives on is `live STATE`.
 
 use termination_common::{
     counters::Event,
+    engine::guard::Guarded,
     exchange::Record,
     facts,
     slot::{Slot, bit},
@@ -80,8 +82,8 @@ struct Line {
 }
 
 /// Where there is one, an expectation must name it.
-const MUST: [&str; 7] = [
-    "by", "phase", "verdict", "cause", "evidence", "holder", "answer",
+const MUST: [&str; 8] = [
+    "by", "phase", "verdict", "cause", "evidence", "holder", "answer", "guarded",
 ];
 
 impl Line {
@@ -140,8 +142,8 @@ fn line(record: &Record) -> Line {
         }
         Some(event) => {
             let mut parts = vec![("event", event.name().into())];
-            if matches!(event, Event::RstRejected) {
-                let verdict = Verdict::from_number(record.detail).expect("a verdict");
+            if matches!(event, Event::RstRejected | Event::RstGuarded) {
+                let verdict = Verdict::from_number(record.detail & 0xf);
                 let originator = usize::from(record.side) == record.copy.state().originator();
                 let by = if originator {
                     By::Originator
@@ -149,7 +151,11 @@ fn line(record: &Record) -> Line {
                     By::Responder
                 };
                 parts.push(("by", by.name().into()));
-                parts.push(("verdict", verdict.name().into()));
+                parts.extend(verdict.map(|verdict| ("verdict", verdict.name().into())));
+            }
+            if matches!(event, Event::RstGuarded) {
+                let guarded = Guarded::from_number(record.detail >> 4).expect("a guard");
+                parts.push(("guarded", guarded.name().into()));
             }
             Line { parts }
         }

@@ -11,12 +11,14 @@
 //! `mptcp`, `padded`. The window is 64 KiB after a scaled handshake.
 //!
 //! Other lines: `open` (a handshake with window scaling), `isn O N`,
-//! `wait TIME` (`s` or `ms`; timers act), `rfc1337` (policy), `# comment`.
+//! `wait TIME` (`s` or `ms`; timers act), `rfc1337`, `guard NAME off|dry_run|on`
+//! (policy), `# comment`.
 //! Segments are 1 ms apart.
 
 use std::net::SocketAddr;
 
 use termination_common::{
+    policy::setting,
     segment::Flags,
     wire::build::{Checksum, Frame},
 };
@@ -44,8 +46,8 @@ pub(crate) enum Act {
     See(Box<Sight>),
     /// Timers act at this moment.
     Sweep(u64),
-    /// Policy: this host's TIME_WAIT ignores RSTs.
-    Rfc1337,
+    /// Policy: these bits of the flags become those.
+    Flags(u32, u32),
 }
 
 /// The first moment.
@@ -86,7 +88,11 @@ impl Writer {
                 self.time += duration(time);
                 self.acts.push(Act::Sweep(self.time));
             }
-            ["rfc1337"] => self.acts.push(Act::Rfc1337),
+            ["rfc1337"] => {
+                let bit = setting::RFC1337;
+                self.acts.push(Act::Flags(bit, bit));
+            }
+            ["guard", name, how] => self.acts.push(guard(name, how)),
             [end @ ("O" | "R"), flags, seq, ref rest @ ..] => {
                 self.time += STEP;
                 let sight = self.segment(usize::from(end == "R"), flags, seq, rest);
@@ -176,6 +182,22 @@ impl Writer {
             _ => panic!("option {name}"),
         }
     }
+}
+
+/// How far a guard goes.
+fn guard(name: &str, how: &str) -> Act {
+    let shift = match name {
+        "blind" => setting::BLIND_SHIFT,
+        "time_wait" => setting::TIME_WAIT_SHIFT,
+        _ => panic!("guard {name}"),
+    };
+    let bits = match how {
+        "off" => setting::OFF,
+        "dry_run" => setting::DRY_RUN,
+        "on" => setting::ARMED,
+        _ => panic!("a guard {how}"),
+    };
+    Act::Flags(setting::GUARD << shift, bits << shift)
 }
 
 /// Longer payload is claimed, not carried.

@@ -3,8 +3,9 @@
 
 use termination_common::{
     counters::Event,
+    engine::guard::Guarded,
     exchange::{Operation, Record},
-    policy::{Settings, Timers, setting},
+    policy::{Settings, Timers},
     taxonomy::{Ending, Outcome, Sequel},
 };
 use termination_user::{
@@ -66,12 +67,16 @@ fn on_the_host_each_has_its_answer() {
     });
 }
 
-fn step(host: &mut Host, act: &Act) {
+/// Whether a guard drops it.
+fn step(host: &mut Host, act: &Act) -> bool {
     match act {
-        Act::See(sight) => host.see(sight, &sight.frame.build()),
+        Act::See(sight) => return host.see(sight, &sight.frame.build()),
         Act::Sweep(now) => host.sweep(*now, Operation::Visit, &TIMERS),
-        Act::Rfc1337 => host.settings.flags |= setting::RFC1337,
+        Act::Flags(which, bits) => {
+            host.settings.flags = host.settings.flags & !which | bits;
+        }
     }
+    false
 }
 
 #[test]
@@ -83,17 +88,22 @@ fn in_the_kernel_each_has_the_same_state_and_records_at_every_step() {
         let before = kernel.counters();
         let mut records = Vec::new();
         for (number, act) in language::read(scenario.packets, route).iter().enumerate() {
-            step(&mut host, act);
+            let drops = step(&mut host, act);
             match act {
-                Act::See(sight) => kernel.see(sight, &sight.frame.build()),
+                Act::See(sight) => {
+                    let theirs = kernel.see(sight, &sight.frame.build());
+                    same(&drops, &theirs, || format!("drops act {number} {act:?}"))?;
+                }
                 Act::Sweep(now) => kernel.sweep(*now, Operation::Visit, &TIMERS),
-                Act::Rfc1337 => kernel.set(host.settings),
+                Act::Flags(..) => kernel.set(host.settings),
             }
             let (ours, theirs) = (host.slots(), kernel.slots());
             same(&ours, &theirs, || {
                 format!("slots after act {number} {act:?}")
             })?;
             let (ours, theirs) = (host.records(), kernel.records());
+            let told = ours.iter().any(says_dropped);
+            same(&drops, &told, || format!("told as dropped, act {number}"))?;
             same(&ours, &theirs, || {
                 format!("records of act {number} {act:?}")
             })?;
@@ -111,6 +121,12 @@ fn in_the_kernel_each_has_the_same_state_and_records_at_every_step() {
         same(&host.counters(), &counted, || "counters".into())?;
         judge::compare(scenario.expected, &records, &live)
     });
+}
+
+/// It says that an RST was dropped.
+fn says_dropped(record: &Record) -> bool {
+    record.event == Event::RstGuarded as u8
+        && Guarded::from_number(record.detail >> 4).is_some_and(Guarded::drops)
 }
 
 fn same<T: PartialEq + std::fmt::Debug>(
@@ -144,7 +160,7 @@ fn as_a_capture_each_has_its_answer() {
                 }
                 // Time passes in a capture when something is seen.
                 Act::Sweep(now) => offline.frame(&packet(*now, &[0; 14]), &mut out),
-                Act::Rfc1337 => {}
+                Act::Flags(..) => {}
             }
         }
         offline.finish(&mut out);

@@ -74,21 +74,25 @@ impl Host {
         }
     }
 
-    /// Reads the bytes of a frame and applies it.
-    pub(crate) fn see(&self, sight: &Sight, bytes: &[u8]) {
-        match parse(sight, bytes) {
+    /// Reads the bytes of a frame and applies it. Whether a guard drops it.
+    pub(crate) fn see(&self, sight: &Sight, bytes: &[u8]) -> bool {
+        let drops = match parse(sight, bytes) {
             Ok(mut segment) => {
                 if segment.has(mark::ODD_FLAGS) {
                     self.count(counters::ODD_FLAGS);
                 }
-                self.apply(&mut segment, bytes);
+                self.apply(&mut segment, bytes)
             }
-            Err(skip) => self.count(counters::SKIP + skip as usize),
-        }
+            Err(skip) => {
+                self.count(counters::SKIP + skip as usize);
+                false
+            }
+        };
         self.check();
+        drops
     }
 
-    fn apply(&self, segment: &mut Segment, bytes: &[u8]) {
+    fn apply(&self, segment: &mut Segment, bytes: &[u8]) -> bool {
         let short = Fast::of(segment);
         if let Some(read) = wire::fast(bytes) {
             let read = Fast {
@@ -104,8 +108,9 @@ impl Host {
             && driver::fast(self, &short)
         {
             self.fast.set(self.fast.get() + 1);
+            false
         } else {
-            driver::observe_any(self, segment);
+            driver::observe_any(self, segment)
         }
     }
 

@@ -1,6 +1,9 @@
 //! The programs in the kernel, run on frames by BPF_PROG_TEST_RUN.
 
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::{
+    cell::Cell,
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
+};
 
 use aya::{
     Ebpf,
@@ -9,7 +12,7 @@ use aya::{
 use termination_common::{
     counters::{COUNT, Counters},
     exchange::{Operation, Record},
-    policy::{Settings, Timers},
+    policy::{Settings, Timers, setting},
     slot::Slot,
 };
 use termination_user::control::{
@@ -38,12 +41,17 @@ const METADATA: usize = 16;
 /// XDP_PASS and TC_ACT_UNSPEC: the verdicts of an observer.
 const XDP_PASS: u32 = 2;
 const TC_ACT_UNSPEC: u32 = u32::MAX;
+/// XDP_DROP and TC_ACT_SHOT: those of a guard.
+const XDP_DROP: u32 = 1;
+const TC_ACT_SHOT: u32 = 2;
 
 /// The loaded test object.
 pub(crate) struct Kernel {
     loaded: Loaded,
     programs: Programs,
     ring: Ring,
+    /// A guard may drop something.
+    armed: Cell<bool>,
 }
 
 /// The one of this process: verification takes seconds. Whoever holds it has
@@ -79,6 +87,7 @@ impl Kernel {
             loaded,
             programs,
             ring,
+            armed: Cell::new(false),
         })
     }
 
@@ -94,20 +103,30 @@ impl Kernel {
     }
 
     pub(crate) fn set(&self, settings: Settings) {
+        let guards = [setting::BLIND_SHIFT, setting::TIME_WAIT_SHIFT];
+        let armed = |shift| settings.flags >> shift & setting::GUARD == setting::ARMED;
+        self.armed.set(guards.into_iter().any(armed));
         self.loaded.set(settings).expect("the map takes policy");
     }
 
-    /// Runs the program of the hook on a frame, and checks that it lets it
-    /// pass as it is.
-    pub(crate) fn see(&self, sight: &Sight, bytes: &[u8]) {
-        match sight.hook {
-            Hook::Xdp => self.xdp(sight, bytes),
-            Hook::Ingress => self.skb("ingress_tc", sight, bytes),
-            Hook::Egress => self.skb("egress_tc", sight, bytes),
-        }
+    /// Runs the program of the hook on a frame, and checks that it leaves it as
+    /// it is, and that nothing drops it but a guard that is on. Whether one
+    /// does.
+    pub(crate) fn see(&self, sight: &Sight, bytes: &[u8]) -> bool {
+        let (verdict, [pass, drop]) = match sight.hook {
+            Hook::Xdp => (self.xdp(sight, bytes), [XDP_PASS, XDP_DROP]),
+            Hook::Ingress => (
+                self.skb("ingress_tc", sight, bytes),
+                [TC_ACT_UNSPEC, TC_ACT_SHOT],
+            ),
+            Hook::Egress => (self.skb("egress_tc", sight, bytes), [TC_ACT_UNSPEC; 2]),
+        };
+        let drops = self.armed.get() && verdict == drop && verdict != pass;
+        assert!(drops || verdict == pass, "verdict {verdict}");
+        drops
     }
 
-    fn xdp(&self, sight: &Sight, bytes: &[u8]) {
+    fn xdp(&self, sight: &Sight, bytes: &[u8]) -> u32 {
         let program = self.object().program("ingress_xdp").unwrap();
         let program: &Xdp = program.try_into().unwrap();
         let mut data = Vec::with_capacity(METADATA + bytes.len());
@@ -127,11 +146,11 @@ impl Kernel {
                 ..TestRunOptions::new()
             })
             .expect("the kernel runs the program");
-        assert_eq!(result.return_value, XDP_PASS);
         assert_eq!(out, data, "an observer changes nothing");
+        result.return_value
     }
 
-    fn skb(&self, name: &str, sight: &Sight, bytes: &[u8]) {
+    fn skb(&self, name: &str, sight: &Sight, bytes: &[u8]) -> u32 {
         let program: &SchedClassifier = self.object().program(name).unwrap().try_into().unwrap();
         let mut context = [0; SK_BUFF];
         let mut put = |at: usize, value: &[u8]| {
@@ -149,8 +168,8 @@ impl Kernel {
                 ..TestRunOptions::new()
             })
             .expect("the kernel runs the program");
-        assert_eq!(result.return_value, TC_ACT_UNSPEC);
         assert_eq!(out, bytes, "an observer changes nothing");
+        result.return_value
     }
 
     /// What the controller does at `now`, until nothing is due any more.

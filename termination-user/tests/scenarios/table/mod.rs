@@ -4,6 +4,7 @@
 mod attempts;
 mod closes;
 mod doubts;
+mod guards;
 mod resets;
 mod silence;
 mod strange;
@@ -63,6 +64,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Scenario> {
         closes::TABLE,
         resets::TABLE,
         doubts::TABLE,
+        guards::TABLE,
         silence::TABLE,
         time_wait::TABLE,
         strange::TABLE,

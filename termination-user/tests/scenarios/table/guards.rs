@@ -1,0 +1,232 @@
+//! Guards: what they drop, and above all what they leave alone.
+
+use super::{Scenario, scenario};
+use crate::language::Route;
+
+/// The responder is this host: it has 100 bytes of O, then comes `then`.
+macro_rules! blind {
+    ($name:literal, $description:literal, $then:literal, $($expected:literal),+) => {
+        scenario(
+            $name,
+            $description,
+            concat!("guard blind on\nopen\nO PA 1+100 1\nR A 1 101\n", $then),
+            &[$($expected),+],
+        )
+        .only(Route::Server)
+    };
+}
+
+/// The originator is this host and holds TIME_WAIT, then comes `then`.
+macro_rules! waiting {
+    ($name:literal, $description:literal, $then:literal, $($expected:literal),+) => {
+        scenario(
+            $name,
+            $description,
+            concat!(
+                "guard time_wait on\nopen\nO FA 1 1\nR FA 1 2\nO A 2 2\nwait 10s\n",
+                $then,
+                "\nwait 61s"
+            ),
+            &[
+                "graceful by=originator phase=closing holder=originator",
+                $($expected),+
+            ],
+        )
+        .only(Route::Host)
+    };
+}
+
+pub(super) const TABLE: &[Scenario] = &[
+    blind!(
+        "guard_old",
+        "below what was acked: nobody believes it, nobody gets it",
+        "O R -500 win=0\nO PA 101+10 1\nR A 1 111",
+        "rst_rejected by=originator verdict=old",
+        "rst_guarded by=originator verdict=old guarded=blind_dropped",
+        "live established bytes=110/0"
+    ),
+    blind!(
+        "guard_future",
+        "beyond every window that was ever offered",
+        "O RA 9000000 1",
+        "rst_rejected by=originator verdict=future",
+        "rst_guarded by=originator verdict=future guarded=blind_dropped",
+        "live established"
+    ),
+    blind!(
+        "guard_lets_exact_pass",
+        "the one that counts",
+        "O R 101 win=0",
+        "reset by=originator phase=first_data verdict=exact cause=no_connection evidence=wire_strong"
+    ),
+    blind!(
+        "guard_lets_train_pass",
+        "in step with what its sender has sent, not acked yet",
+        "O PA 101+50 1\nO RA 151 1",
+        "reset by=originator phase=first_data verdict=train cause=active_abort evidence=wire_strong"
+    ),
+    blind!(
+        "guard_lets_fin_minus_one_pass",
+        "one before RCV.NXT, after the sender's FIN",
+        "O FA 101 1\nR A 1 102\nO R 101 win=0",
+        "reset_after_own_fin by=originator phase=half_closed verdict=fin_minus_one"
+    ),
+    blind!(
+        "guard_lets_in_window_pass",
+        "its receiver answers by a challenge ACK",
+        "O R 501 win=0\nR A 1 101",
+        "rst_rejected by=originator verdict=in_window",
+        "challenge_ack",
+        "live established"
+    ),
+    blind!(
+        "guard_lets_overlap_pass",
+        "from below, with payload that reaches into the window: a handshake or a \
+         FIN_WAIT_2 without a socket believes it (tcp_check_req, tcp_in_window)",
+        "O R 51+51 win=0\nO R 51+50 win=0",
+        "rst_rejected by=originator verdict=old",
+        "rst_rejected by=originator verdict=old",
+        "rst_guarded by=originator verdict=old guarded=blind_dropped",
+        "live established"
+    ),
+    blind!(
+        "guard_lets_the_edge_pass",
+        "at the right edge; beyond it by more than the shift cuts off",
+        "O R 65637 win=0\nO R 65766 win=0",
+        "rst_rejected by=originator verdict=future",
+        "rst_rejected by=originator verdict=future",
+        "rst_guarded by=originator verdict=future guarded=blind_dropped",
+        "live established"
+    ),
+    blind!(
+        "guard_knows_the_widest_window",
+        "the window shrank: what was offered once may still be in force",
+        "R A 1 101 win=10\nO R 30000 win=0",
+        "rst_rejected by=originator verdict=future",
+        "live established"
+    ),
+    blind!(
+        "guard_waits_for_a_receiver_that_began_anew",
+        "this host has lost its state and says SYN: it believes an RST by its ack",
+        "R S 90000 ws=7\nO RA =0 90001",
+        "rst_rejected by=originator verdict=old",
+        "live established"
+    ),
+    blind!(
+        "guard_minds_no_syn_of_the_sender",
+        "a forged SYN does not switch it off",
+        "O S 700000 ws=7\nR A 1 101\nO R -500 win=0",
+        "challenge_ack",
+        "rst_rejected by=originator verdict=old",
+        "rst_guarded by=originator verdict=old guarded=blind_dropped",
+        "live established"
+    ),
+    blind!(
+        "guard_leaves_other_interfaces_alone",
+        "an RST from where its sender never came in is not judged",
+        "O R -500 win=0 home=98",
+        "seen_elsewhere",
+        "live established"
+    ),
+    blind!(
+        "guard_needs_all_of_it",
+        "this host acked what was never seen: something was missed",
+        "R A 1 5000\nR A 1 101\nO R -500 win=0",
+        "implausible",
+        "rst_rejected by=originator verdict=old",
+        "live established"
+    ),
+    blind!(
+        "guard_needs_one_way_out",
+        "this host's acks leave elsewhere: what it has acked is not known",
+        "O PA 101+10 1\nR A 1 111 home=99\nO R 105 win=0\nO R -500 win=0",
+        "seen_elsewhere",
+        "rst_rejected by=originator verdict=old",
+        "live established"
+    ),
+    blind!(
+        "guard_minds_no_second_look",
+        "the same seen to leave twice, as by a bond and its member",
+        "O PA 101+10 1\nR A 1 111\nR A 1 111 home=99\nO R -500 win=0",
+        "seen_elsewhere",
+        "rst_rejected by=originator verdict=old",
+        "rst_guarded by=originator verdict=old guarded=blind_dropped",
+        "live established"
+    ),
+    blind!(
+        "guard_is_switched_live",
+        "off, dry run, on: between two segments",
+        "guard blind off\nO R -500 win=0\nguard blind dry_run\nO R -501 win=0
+         guard blind on\nO R -502 win=0",
+        "rst_rejected by=originator verdict=old",
+        "rst_rejected by=originator verdict=old",
+        "rst_guarded by=originator verdict=old guarded=blind_would_drop",
+        "rst_rejected by=originator verdict=old",
+        "rst_guarded by=originator verdict=old guarded=blind_dropped",
+        "live established"
+    ),
+    scenario(
+        "guard_needs_the_handshake",
+        "met midstream: not judged",
+        "guard blind on\nO PA 1+100 1\nR PA 1+10 101\nO A 101 11\nO R -500 win=0",
+        &["rst_rejected by=originator verdict=old", "live established"],
+    )
+    .only(Route::Server),
+    scenario(
+        "guard_needs_both_ways",
+        "the end that would get it is not seen to leave this host: not judged",
+        "guard blind on\nguard time_wait on\nopen\nO PA 1+100 1\nR A 1 101\nO R -500 win=0",
+        &["rst_rejected by=originator verdict=old", "live established"],
+    )
+    .only(Route::Xdp),
+    scenario(
+        "guard_leaves_what_goes_out_alone",
+        "this host's own RST",
+        "guard blind on\nopen\nO PA 1+100 1\nR A 1 101\nO R -500 win=0",
+        &["rst_rejected by=originator verdict=old", "live established"],
+    )
+    .only(Route::Host),
+    waiting!(
+        "guard_time_wait",
+        "an exact RST: the wait goes on, here as in the kernel (RFC 1337)",
+        "R R 2 win=0",
+        "rst_guarded by=responder guarded=time_wait_dropped",
+        "time_wait expired restarts=0/0"
+    ),
+    waiting!(
+        "guard_time_wait_dry_run",
+        "counted, and the wait is over",
+        "guard time_wait dry_run\nR R 2 win=0",
+        "time_wait assassinated restarts=0/0",
+        "rst_guarded by=responder guarded=time_wait_would_drop"
+    ),
+    waiting!(
+        "guard_time_wait_lets_others_pass",
+        "that end no wait",
+        "R R 1 win=0\nR R 500 win=0\nR R 90000000 win=0",
+        "time_wait expired restarts=0/0"
+    ),
+    waiting!(
+        "guard_time_wait_minds_no_old_syn",
+        "a SYN that the wait refuses changes nothing",
+        "R S -9 ws=7\nO A 2 2\nR R 2 win=0",
+        "rst_guarded by=responder guarded=time_wait_dropped",
+        "time_wait expired restarts=0/0 answer=ack"
+    ),
+    waiting!(
+        "guard_time_wait_ends_with_the_wait",
+        "the holder calls again (tcp_tw_reuse), and is refused: it has to learn of it",
+        "O S 5000 ws=7\nR RA =0 5001 win=0",
+        "time_wait expired restarts=0/0 answer=rst"
+    ),
+    scenario(
+        "guard_time_wait_of_others",
+        "the other end holds the wait: not judged here",
+        "guard time_wait on\nopen\nR FA 1 1\nO FA 1 2\nR A 2 2\nwait 10s\nR R 2 win=0\nwait 61s",
+        &[
+            "graceful by=responder phase=closing holder=responder",
+            "time_wait expired restarts=0/0",
+        ],
+    )
+    .only(Route::Host),
+];
