@@ -97,7 +97,7 @@ impl Settings {
         challenge: ticks_from_seconds(1.0),
         linger_max: ticks_from_seconds(300.0),
         reset_linger: Timers::DEFAULT.reset_linger,
-        events: 1 << 1 | 1 << 2 | 1 << 3 | 1 << 4 | 1 << 5 | 1 << 7 | 1 << 8,
+        events: 1 << 1 | 1 << 2 | 1 << 3 | 1 << 4 | 1 << 5 | 1 << 7 | 1 << 8 | 1 << 12,
         flags: 0,
         sample: 0,
     };

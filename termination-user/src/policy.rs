@@ -18,10 +18,12 @@
 //! | [`traffic`] | which connections |
 //! | [`endings`] | which endings become records, which are no news |
 //! | [`interfaces`] | where to attach |
+//! | [`guards`] | which RSTs are dropped |
 //! | [`summary`] | a policy in words |
 
 pub mod endings;
 mod file;
+pub mod guards;
 pub mod interfaces;
 pub mod summary;
 mod timers;
@@ -42,6 +44,7 @@ use termination_common::{
 
 pub use endings::{Benign, Endings, Opinion};
 use file::{File, Refusal};
+pub use guards::{Guard, Guards};
 pub use interfaces::Interfaces;
 pub use summary::Summary;
 pub use traffic::{HostRules, MOST_PREFIXES, Traffic};
@@ -51,7 +54,8 @@ pub use traffic::{HostRules, MOST_PREFIXES, Traffic};
 pub struct Policy {
     /// The timers of the engine.
     pub timers: Timers,
-    /// What the engine needs to know; without the rules for traffic.
+    /// What the engine needs to know; without the rules for traffic and the
+    /// guards.
     pub settings: Settings,
     /// Endings that become records; the others are only counted.
     pub endings: Endings,
@@ -61,6 +65,8 @@ pub struct Policy {
     pub traffic: Traffic,
     /// Where to attach.
     pub interfaces: Interfaces,
+    /// Which RSTs are dropped.
+    pub guards: Guards,
 }
 
 impl Default for Policy {
@@ -72,6 +78,7 @@ impl Default for Policy {
             benign: Vec::new(),
             traffic: Traffic::default(),
             interfaces: Interfaces::default(),
+            guards: Guards::default(),
         }
     }
 }
@@ -152,6 +159,7 @@ impl Policy {
             timers,
             interfaces,
             traffic,
+            guards,
             benign,
         } = file;
         let mut policy = Self::default();
@@ -164,12 +172,13 @@ impl Policy {
         }
         policy.interfaces = Interfaces::build(interfaces)?;
         policy.traffic = Traffic::build(traffic)?;
+        policy.guards = Guards::build(guards)?;
         policy.benign = Benign::build_all(benign)?;
         Ok(policy)
     }
 
     /// What it says of a record.
     pub fn opinion(&self, record: &Record) -> Opinion<'_> {
-        endings::judge(self.endings, &self.benign, record)
+        endings::judge(self, record)
     }
 }

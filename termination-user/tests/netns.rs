@@ -8,6 +8,8 @@ mod check;
 mod crossing;
 #[path = "netns/endings.rs"]
 mod endings;
+#[path = "netns/guards.rs"]
+mod guards;
 #[path = "netns/hooks.rs"]
 mod hooks;
 #[path = "netns/interfaces.rs"]

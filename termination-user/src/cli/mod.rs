@@ -9,6 +9,7 @@ mod client;
 mod connections;
 mod detach;
 mod events;
+mod guards;
 mod output;
 mod pcap;
 mod reload;
@@ -54,6 +55,8 @@ enum Verb {
     TimeWait(time_wait::Arguments),
     /// One line for each connection that ends
     Events(events::Arguments),
+    /// Which RSTs the guards dropped, or would have
+    Guards(guards::Arguments),
     /// What a policy file would put in force, or what is wrong with it
     CheckPolicy(check_policy::Arguments),
     /// Have `run` read its policy file again; no connection is lost
@@ -92,6 +95,7 @@ pub fn main() -> ExitCode {
         Verb::Connections(arguments) => connections::main(arguments, &socket),
         Verb::TimeWait(arguments) => time_wait::main(&arguments, &socket),
         Verb::Events(arguments) => events::main(&arguments, &socket),
+        Verb::Guards(arguments) => guards::main(&arguments, &socket),
         Verb::CheckPolicy(arguments) => check_policy::main(&arguments),
         Verb::Reload => reload::main(&socket),
         Verb::Detach(arguments) => detach::main(&arguments, &socket),

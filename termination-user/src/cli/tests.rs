@@ -33,6 +33,7 @@ fn what_is_documented_is_accepted() {
         "events --follow --count 5 --json",
         "events --follow --recent",
         "detach --pin-dir /sys/fs/bpf/t --netns blue",
+        "guards --count 5 --json",
         "check-policy p.toml",
         "check-policy p.toml --json",
         "reload",

@@ -3,14 +3,14 @@
 
 use std::{
     cell::{Cell, RefCell},
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     rc::Rc,
     time::Duration,
 };
 
 use anyhow::{Context as _, bail};
 use termination_common::{
-    counters::{self, Counters},
+    counters::{self, Counters, Event},
     exchange::{Operation, Record, SWEEP_BATCH},
     policy::{Settings, setting},
     slot::SlotId,
@@ -46,6 +46,9 @@ const BATCHES_A_TURN: usize = 32;
 /// How long the end waits in all for followers that are behind.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// RSTs at guards that are remembered as examples.
+const EXAMPLES: usize = 100;
+
 /// Readings of counters and table before `difference` is believed under load.
 const READINGS: usize = 5;
 
@@ -71,6 +74,8 @@ pub struct Controller {
     scale: RefCell<Scale>,
     /// Endings that were no news, by rule.
     benign: RefCell<BTreeMap<String, u64>>,
+    /// The last RSTs that a guard dropped, or would have.
+    guarded: RefCell<VecDeque<Record>>,
     clock: Cell<Clock>,
     /// Who hears of what happens.
     pub hub: RefCell<Hub>,
@@ -90,6 +95,7 @@ impl Controller {
             narrowed: Cell::new(false),
             scale: RefCell::default(),
             benign: RefCell::default(),
+            guarded: RefCell::default(),
             clock: Cell::new(clock),
             hub: RefCell::new(hub),
             stage: watch::Sender::new(Stage::Running),
@@ -196,6 +202,13 @@ impl Controller {
         {
             *self.benign.borrow_mut().entry(name.to_owned()).or_default() += 1;
         }
+        if record.event == Event::RstGuarded as u8 {
+            let mut guarded = self.guarded.borrow_mut();
+            if guarded.len() == EXAMPLES {
+                guarded.pop_front();
+            }
+            guarded.push_back(record);
+        }
         // What policy does not want told has its number and its place in the
         // ring all the same.
         self.hub
@@ -218,6 +231,19 @@ impl Controller {
         let (hub, policy) = (self.hub.borrow(), self.policy());
         hub.numbered()
             .filter_map(|(number, record)| Some((number, line_of(record, epoch, &clock, &policy)?)))
+            .collect()
+    }
+
+    /// The last RSTs that a guard dropped or would have, at most `count`, as
+    /// lines, oldest first.
+    pub fn guarded(&self, count: usize) -> Vec<String> {
+        let (epoch, clock) = (self.loaded.epoch, self.clock.get());
+        let guarded = self.guarded.borrow();
+        guarded
+            .iter()
+            .skip(guarded.len().saturating_sub(count))
+            .filter_map(|record| Report::from_record(record, epoch, &clock))
+            .filter_map(|report| serde_json::to_string(&report).ok())
             .collect()
     }
 
@@ -467,6 +493,11 @@ const fn balance(counters: &Counters) -> [u64; 2] {
 /// The settings of a policy on this host.
 pub const fn settings(policy: &Policy, rfc1337: bool) -> Settings {
     let mut settings = policy.settings;
+    settings.flags |= policy.guards.flags();
+    if !policy.guards.are_off() {
+        // Examples, whoever else wants them.
+        settings.events |= 1 << Event::RstGuarded as u32;
+    }
     if rfc1337 {
         settings.flags |= setting::RFC1337;
     }

@@ -30,7 +30,10 @@ use super::{
     voice::Voice,
     watch::{self, Watch},
 };
-use crate::{policy::Policy, report::Clock};
+use crate::{
+    policy::{Guards, Policy},
+    report::Clock,
+};
 
 /// After the end, those who follow get this long to read the rest.
 const LAST_WORDS: Duration = Duration::from_secs(2);
@@ -160,6 +163,7 @@ impl Session {
             sizes.slots(),
             sizes.bytes() as f64 / f64::from(1 << 20),
         ));
+        self.tell_guards(&attached);
         let clock = Clock {
             offset_ns: clock::offset()?,
         };
@@ -216,6 +220,27 @@ impl Session {
             voice.say(line);
         }
         outcome.map(drop).and(ended)
+    }
+
+    /// A guard that is not off is no secret, nor where it can judge nothing.
+    fn tell_guards(&self, attached: &Attached) {
+        let Guards { blind, time_wait } = self.policy.guards;
+        if self.policy.guards.are_off() {
+            return;
+        }
+        self.voice.say(format_args!(
+            "guards: blind {}, time_wait {}; `termination guards` tells what they did",
+            blind.name(),
+            time_wait.name()
+        ));
+        for attachment in attached.attachments() {
+            if attachment.ingress.is_none() || attachment.egress.is_none() {
+                self.voice.warn(format_args!(
+                    "guards judge nothing on {}: it is observed in one direction only",
+                    attachment.interface.name
+                ));
+            }
+        }
     }
 
     fn attached(&self, programs: Programs) -> Attached {

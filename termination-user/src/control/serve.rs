@@ -31,7 +31,9 @@ use super::{
     hub::Item,
     waits,
 };
-use crate::report::{Ask, Connection, Filter, Kind, Lost, Message, SCHEMA, connection::State};
+use crate::report::{
+    Ask, Connection, Filter, Guards, Kind, Lost, Message, SCHEMA, connection::State,
+};
 
 /// Longest question, bytes.
 const LONGEST: u64 = 64 << 10;
@@ -216,6 +218,13 @@ async fn respond(controller: &Controller, line: &str, answer: &mut Answer) -> an
                 usize::try_from(count).unwrap_or(usize::MAX)
             });
             for line in controller.recent(count) {
+                answer.push_line(&line);
+            }
+        }
+        Request::Ask(Ask::Guards { count }) => {
+            let guards = controller.policy().guards;
+            answer.push(&Guards::new(guards, &controller.counters()?))?;
+            for line in controller.guarded(usize::try_from(count).unwrap_or(usize::MAX)) {
                 answer.push_line(&line);
             }
         }

@@ -10,6 +10,7 @@ use termination_common::{
 use toml::Spanned;
 
 use super::{
+    Policy,
     file::{self, Refusal},
     traffic::{self, Ports},
 };
@@ -191,20 +192,28 @@ pub struct Opinion<'a> {
     pub benign: Option<&'a str>,
 }
 
-/// The opinion on a record. A TIME_WAIT goes the way of its ending; events are
-/// chosen where they arise.
-pub(super) fn judge<'a>(endings: Endings, rules: &'a [Benign], record: &Record) -> Opinion<'a> {
+/// The opinion on a record. A TIME_WAIT goes the way of its ending. Events are
+/// chosen where they arise; after a reload some of the old choice still come,
+/// and those of guards always do, as examples.
+pub(super) fn judge<'a>(policy: &'a Policy, record: &Record) -> Opinion<'a> {
     let of_ending = record.event == Event::Ending as u8;
     if !of_ending && record.event != Event::TimeWait as u8 {
+        let guarded = record.event == Event::RstGuarded as u8;
         return Opinion {
-            wanted: true,
+            wanted: !guarded || policy.settings.events >> record.event & 1 != 0,
             benign: None,
         };
     }
     let slot = &record.copy;
     let covering = |rule: &&Benign| of_ending && rule.covers(slot);
     Opinion {
-        wanted: endings.has(Outcome::packed_ending(slot.cold.outcome)),
-        benign: rules.iter().find(covering).map(|rule| rule.name.as_str()),
+        wanted: policy
+            .endings
+            .has(Outcome::packed_ending(slot.cold.outcome)),
+        benign: policy
+            .benign
+            .iter()
+            .find(covering)
+            .map(|rule| rule.name.as_str()),
     }
 }

@@ -25,6 +25,8 @@ pub(super) struct File {
     #[serde(default)]
     pub(super) traffic: Traffic,
     #[serde(default)]
+    pub(super) guards: Guards,
+    #[serde(default)]
     pub(super) benign: Vec<Spanned<Benign>>,
 }
 
@@ -69,6 +71,14 @@ pub(super) struct Traffic {
     #[serde(default)]
     pub(super) exclude_ports: Vec<Raw>,
     pub(super) sample: Option<Raw>,
+}
+
+/// Guards, each `off`, `dry_run` or `on`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Guards {
+    pub(super) blind: Option<Spanned<String>>,
+    pub(super) time_wait: Option<Spanned<String>>,
 }
 
 /// Endings that are no news.

@@ -9,6 +9,7 @@ use termination_common::counters::Event;
 use super::{
     Policy,
     endings::Benign,
+    guards,
     timers::{ROWS, notes},
     traffic::Ports,
 };
@@ -41,6 +42,8 @@ pub struct Summary {
     pub interfaces: Value,
     /// What it tracks.
     pub traffic: Value,
+    /// How far each guard goes.
+    pub guards: Value,
     /// Rules for endings that are no news.
     pub benign: Vec<Value>,
     /// Consequences that surprise.
@@ -70,6 +73,7 @@ impl Summary {
             benign,
             traffic,
             interfaces,
+            guards: set,
         } = policy;
         let msl = ROWS.iter().find(|row| row.key == "msl");
         let chosen = |event: &&Event| {
@@ -103,8 +107,12 @@ impl Summary {
                 "exclude_ports": ranges(&traffic.exclude_ports),
                 "sample": traffic.sample.max(1),
             }),
+            guards: json!({
+                "blind": set.blind.name(),
+                "time_wait": set.time_wait.name(),
+            }),
             benign: benign.iter().map(rule).collect(),
-            notes: notes(policy),
+            notes: [notes(policy), guards::notes(policy)].concat(),
         }
     }
 
@@ -168,6 +176,10 @@ impl Summary {
                 line("sample", &format!("one connection in {number}"));
             }
             _ => line("sample", "every connection"),
+        }
+        for guard in ["blind", "time_wait"] {
+            let is = self.guards[guard].as_str().unwrap_or_default();
+            line(&format!("guard {guard}"), is);
         }
         if self.benign.is_empty() {
             line("benign", "no rule");

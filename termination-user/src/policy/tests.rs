@@ -58,7 +58,8 @@ fn the_reference_says_every_default() {
 fn what_is_said_takes_effect() {
     let policy = parse(
         "events = ['implausible']\nendings = ['reset']\n[timers]\nmsl = 1\nsilent = 0.5\nreset_linger = 5\n\
-         [interfaces]\ninclude = ['eth*']\nhooks = 'egress'\n[traffic]\nsample = 10\n",
+         [interfaces]\ninclude = ['eth*']\nhooks = 'egress'\n[traffic]\nsample = 10\n\
+         [guards]\nblind = 'on'\ntime_wait = 'dry_run'\n",
     )
     .unwrap();
     assert_eq!(policy.timers.time_wait, ticks_from_seconds(2.0));
@@ -70,6 +71,20 @@ fn what_is_said_takes_effect() {
     assert_eq!(policy.interfaces.include, ["eth*"]);
     assert_eq!(policy.interfaces.hooks_name(), "egress");
     assert_eq!(policy.traffic.sample, 10);
+    let Guards { blind, time_wait } = policy.guards;
+    assert_eq!((blind, time_wait), (Guard::On, Guard::DryRun));
+    assert_eq!(policy.guards.flags(), 2 << 1 | 1 << 3);
+    let summary = Summary::new(&policy, None);
+    assert_eq!(summary.guards["blind"], "on");
+    // That guards need both hooks, and that one of them drops.
+    let of_guards = summary.notes.iter().filter(|note| note.contains("guard"));
+    assert_eq!(of_guards.count(), 2, "{:?}", summary.notes);
+    assert!(
+        summary
+            .text()
+            .lines()
+            .all(|line| line.chars().count() <= 80)
+    );
 }
 
 #[test]
@@ -87,6 +102,13 @@ fn every_refusal_names_line_and_key() {
         ("[timers]\nhalf_open = -1\n", "line 2", "timers.half_open"),
         ("[timer]\n", "line 1", "timer"),
         ("\nevents = [\n'sleepy']\n", "line 3", "sleepy"),
+        ("[guards]\nblind = true\n", "line 2", "blind"),
+        ("[guards]\nsyn = 'on'\n", "line 2", "syn"),
+        (
+            "[guards]\n\ntime_wait = 'dry'\n",
+            "line 3",
+            "guards.time_wait: \"dry\" is none of off, dry_run, on",
+        ),
         (
             "endings = [\n'closed']\n",
             "line 2",

@@ -47,6 +47,12 @@ pub enum Ask {
         #[serde(default)]
         recent: bool,
     },
+    /// A `guards`, and an `event` for each of the last RSTs that were dropped or
+    /// would have been.
+    Guards {
+        /// At most so many events.
+        count: u64,
+    },
     /// Read the policy file again: one `done`, or an `error`, and then the old
     /// policy stays.
     Reload,

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use termination_common::{
     counters,
+    engine::guard::Guarded,
     exchange::Record,
     facts::{self, EndState},
     taxonomy::{By, Verdict},
@@ -37,9 +38,12 @@ pub struct Event {
     /// answer.
     #[serde(with = "names::word")]
     pub by: By,
-    /// On the RST, of `rst_rejected`.
+    /// On the RST, of `rst_rejected` and `rst_guarded`.
     #[serde(with = "names::word_or_null")]
     pub verdict: Option<Verdict>,
+    /// What became of the RST, of `rst_guarded`.
+    #[serde(with = "names::word_or_null")]
+    pub guarded: Option<Guarded>,
     /// Where the ends stand after it.
     #[serde(with = "names::words")]
     pub states: Sides<Option<EndState>>,
@@ -75,7 +79,13 @@ impl Event {
                 _ => role(slot, usize::from(record.side)),
             },
             verdict: match event {
-                counters::Event::RstRejected => Verdict::from_number(record.detail),
+                counters::Event::RstRejected | counters::Event::RstGuarded => {
+                    Verdict::from_number(record.detail & 0xf)
+                }
+                _ => None,
+            },
+            guarded: match event {
+                counters::Event::RstGuarded => Guarded::from_number(record.detail >> 4),
                 _ => None,
             },
             states: Sides::of(slot, |side| facts::end_state(slot, side)),

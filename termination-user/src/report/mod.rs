@@ -10,6 +10,7 @@
 //! | [`ending`], [`time_wait`], [`event`] | made of the records of the ring |
 //! | [`connection`] | made of a slot of the table |
 //! | [`waits`] | made of the table: TIME_WAITs in groups, and a forecast |
+//! | [`guards`] | made of the counters: RSTs that were dropped |
 //! | [`stats`] | made of the counters and the gauges of one sweep |
 //! | [`ask`] | what is asked over the control socket |
 //! | [`table`] | the same objects for people, pure functions to text |
@@ -20,6 +21,7 @@ pub mod connection;
 pub mod dialect;
 pub mod ending;
 pub mod event;
+pub mod guards;
 pub mod names;
 pub mod stats;
 pub mod table;
@@ -40,6 +42,7 @@ pub use ask::{Ask, Filter};
 pub use connection::Connection;
 pub use ending::Ending;
 pub use event::Event;
+pub use guards::Guards;
 pub use stats::{Gauges, Stats};
 pub use time_wait::TimeWait;
 pub use value::{Address, Clock, Id, Sides, Timestamp};
@@ -67,6 +70,8 @@ pub enum Kind {
     TimeWaitGroup,
     /// [`Stats`]: all counters.
     Stats,
+    /// [`Guards`]: what the guards did.
+    Guards,
     /// [`Lost`]: here events are missing.
     Lost,
     /// [`Message`]: it was done.
@@ -137,6 +142,8 @@ pub enum Report {
     TimeWaitGroup(Group),
     /// All counters.
     Stats(Stats),
+    /// What the guards did.
+    Guards(Guards),
     /// Here events are missing.
     Lost(Lost),
     /// It was done, or not.
@@ -209,6 +216,7 @@ impl Report {
             Kind::TimeWaits => serde_json::from_str(line).map(Self::TimeWaits),
             Kind::TimeWaitGroup => serde_json::from_str(line).map(Self::TimeWaitGroup),
             Kind::Stats => serde_json::from_str(line).map(Self::Stats),
+            Kind::Guards => serde_json::from_str(line).map(Self::Guards),
             Kind::Lost => serde_json::from_str(line).map(Self::Lost),
             Kind::Done | Kind::Error => serde_json::from_str(line).map(Self::Message),
         }

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
 use termination_common::{
-    counters, facts,
+    counters,
+    engine::guard::Guarded,
+    facts,
     taxonomy::{Answer, By, Cause, Ending, Evidence, Holder, Phase, Sequel, Verdict},
 };
 
@@ -40,6 +42,7 @@ named! {
     Holder, "holder of TIME_WAIT";
     Sequel, "sequel of TIME_WAIT";
     Answer, "answer to a SYN in TIME_WAIT";
+    Guarded, "fate of an RST at a guard";
     counters::Event, "event";
     facts::EndState, "state of an end";
 }

@@ -13,7 +13,7 @@ use termination_common::{
     wire::Skip,
 };
 
-use super::{Kind, SCHEMA, value::Timestamp};
+use super::{Kind, SCHEMA, guards, value::Timestamp};
 
 /// All counters since the table was made, and the gauges of now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +47,8 @@ pub struct Stats {
     pub fin_restarts: u64,
     /// RSTs by verdict.
     pub resets: Tally,
+    /// RSTs that came in while there was a guard, by what became of them.
+    pub guarded: Tally,
     /// Events, whether or not somebody listened.
     pub events: Tally,
     /// TCP segments that were tracked or tried.
@@ -226,7 +228,7 @@ pub struct Tally(pub Vec<(String, u64)>);
 
 impl Tally {
     /// From the counters of a vocabulary.
-    fn of<T: Copy>(
+    pub(super) fn of<T: Copy>(
         counters: &Counters,
         base: usize,
         all: &[T],
@@ -349,6 +351,7 @@ impl Stats {
                 |value| value as usize,
                 Verdict::name,
             ),
+            guarded: guards::tally(sums),
             events: Tally::of(
                 sums,
                 counters::EVENT,

@@ -268,6 +268,10 @@ fn questions_are_one_line_of_json() {
         r#"{"ask":"connections","state":"close_wait","address":"10.0.0.0/8","port":443,"ended":false,"limit":5}"#
     );
     assert_eq!(serde_json::from_str::<Ask>(&text).unwrap(), ask);
+    assert_eq!(
+        serde_json::from_str::<Ask>(r#"{"ask":"guards","count":3}"#).unwrap(),
+        Ask::Guards { count: 3 }
+    );
     let short: Ask = serde_json::from_str(r#"{"ask":"connections"}"#).unwrap();
     assert_eq!(short, Ask::Connections(Filter::default()));
     let events: Ask = serde_json::from_str(r#"{"ask":"events","follow":true}"#).unwrap();

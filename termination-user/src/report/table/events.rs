@@ -7,6 +7,7 @@ use super::{
 use crate::report::{Address, Ending, Event, Report, TimeWait, Timestamp};
 use termination_common::{
     counters,
+    engine::guard::Guarded,
     taxonomy::{self, Answer, Sequel, Verdict},
 };
 
@@ -59,6 +60,17 @@ impl Events {
         )
     }
 
+    /// Column names of a list that has none but events.
+    pub(super) fn titles(&self, what: &str, by: &str, verdict: &str) -> String {
+        let ends = "ORIGINATOR → RESPONDER";
+        let rest = format!("{by:>2}{verdict:>19}");
+        let title = elastic(TIME, ends, what, self.columns(), &rest);
+        let title = self
+            .style
+            .paint(Paint::Heading, &format!("TIME     {title}"));
+        format!("{title}\n")
+    }
+
     /// The row of a report, each line with its end; before it the date if it
     /// is another than that of the row before. Empty for reports that are no
     /// row of this table.
@@ -71,6 +83,7 @@ impl Events {
             | Report::TimeWaits(_)
             | Report::TimeWaitGroup(_)
             | Report::Stats(_)
+            | Report::Guards(_)
             | Report::Lost(_)
             | Report::Message(_) => String::new(),
         }
@@ -119,9 +132,11 @@ impl Events {
         self.lay_out(&Row {
             at: event.at,
             ends: [event.originator, event.responder],
-            what: event.event.name(),
+            what: event.guarded.map_or(event.event.name(), Guarded::name),
             paint: Some(match event.event {
-                counters::Event::RstRejected | counters::Event::HalfOpenSuspected => Paint::Odd,
+                counters::Event::RstRejected
+                | counters::Event::RstGuarded
+                | counters::Event::HalfOpenSuspected => Paint::Odd,
                 _ => Paint::Quiet,
             }),
             rest: format!("{:>2}{verdict:>19}", by_letter(event.by)),

@@ -15,6 +15,7 @@
 
 mod connections;
 mod events;
+mod guards;
 mod layout;
 mod number;
 mod stats;
@@ -23,6 +24,7 @@ mod time_wait;
 
 pub use connections::connections;
 pub use events::Events;
+pub use guards::guards;
 pub use layout::Style;
 pub use stats::stats;
 pub use summary::{Source, summary};

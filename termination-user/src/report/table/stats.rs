@@ -80,6 +80,7 @@ pub fn stats(stats: &Stats, style: Style) -> String {
         Block::new("in TIME_WAIT, held by", stats.time_wait.each()),
         Block::single("lingering after other endings", stats.lingering),
         Block::new("resets, by verdict", stats.resets.sorted()),
+        Block::new("RSTs where guards are", stats.guarded.sorted()),
         Block::new("TIME_WAITs over", stats.sequels.sorted()),
     ];
     let events = stats.events.sorted().into_iter().filter(|&(name, _)| {
