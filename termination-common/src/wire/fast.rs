@@ -84,7 +84,7 @@ fn transport<B: Bytes>(
     let words = control >> 28;
     if words == (TCP + STAMPS) as u32 {
         let [kind, ..] = bytes.words::<STAMPS>(at + TCP * 4)?;
-        if kind != tcp::ALIGNED_TIMESTAMPS {
+        if kind != tcp::aligned::TIMESTAMPS {
             return None;
         }
     } else if words != TCP as u32 {

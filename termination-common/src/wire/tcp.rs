@@ -32,12 +32,24 @@ mod kind {
 /// Experiment identifier of Fast Open before it had a kind (RFC 7413 4.1.1).
 const FAST_OPEN_EXPERIMENT: u16 = 0xf989;
 
-/// No-op, no-op, timestamps of length 10.
-pub(super) const ALIGNED_TIMESTAMPS: u32 = 0x0101_080a;
-
-/// No-op, no-op, SACK; plus the length of all options, where nothing but
-/// timestamps, as above, precedes. The length of SACK is 14 less than that.
-const ALIGNED_SACK: u32 = 0x0101_0500 - 14;
+/// Words of options that begin where a word does.
+pub(super) mod aligned {
+    /// No-op, no-op, timestamps of length 10.
+    pub(in crate::wire) const TIMESTAMPS: u32 = 0x0101_080a;
+    /// No-op, no-op, SACK; plus the length of all options, where nothing but
+    /// timestamps, as above, precedes. The length of SACK is 14 less than that.
+    pub(super) const SACK: u32 = 0x0101_0500 - 14;
+    /// Maximum segment size (RFC 9293 3.1): the word's high half.
+    pub(super) const SEGMENT_SIZE: u32 = 0x0204;
+    /// No-op, window scale: the word but for its last byte.
+    pub(super) const WINDOW_SCALE: u32 = 0x01_0303;
+    /// No-op, no-op, SACK permitted.
+    pub(super) const SACK_PERMITTED: u32 = 0x0101_0402;
+    /// SACK permitted, end of options.
+    pub(super) const SACK_PERMITTED_END: u32 = 0x0402_0000;
+    /// SACK permitted, timestamps of length 10.
+    pub(super) const SACK_PERMITTED_TIMESTAMPS: u32 = 0x0402_080a;
+}
 
 /// The largest shift count that counts (RFC 7323 2.3).
 const SHIFT_MAX: u8 = 14;
@@ -127,7 +139,12 @@ pub(super) fn segment<B: Bytes>(
     }
     segment.marks |= mark::OPTIONS;
     let at = at + HEADER;
-    if !read_aligned(bytes, at, options, segment) {
+    let read = if flags.syn() {
+        read_syn(bytes, at, options, segment)
+    } else {
+        read_aligned(bytes, at, options, segment)
+    };
+    if !read {
         segment.marks |= read_options(bytes, at, options, segment);
     }
     Ok(())
@@ -141,19 +158,19 @@ fn read_aligned<B: Bytes>(bytes: B, start: usize, length: usize, segment: &mut S
     if length < 12 {
         return false;
     }
-    let Some(stamps) = bytes.array::<12>(start) else {
+    let Some([kinds, value, echo]) = bytes.words(start) else {
         return false;
     };
-    if be32(&stamps, 0) != ALIGNED_TIMESTAMPS {
+    if kinds != aligned::TIMESTAMPS {
         return false;
     }
     let mut marks = mark::TIMESTAMPS;
     if length > 12 {
-        let Some(sack) = bytes.array(start + 12) else {
+        let Some([sack]) = bytes.words(start + 12) else {
             return false;
         };
         let blocks = matches!(length, 24 | 32 | 40);
-        if !blocks || u32::from_be_bytes(sack) != ALIGNED_SACK + length as u32 {
+        if !blocks || sack != aligned::SACK + length as u32 {
             return false;
         }
         let Some(edge) = sack_edge(bytes, start + 16, length - 16) else {
@@ -162,8 +179,65 @@ fn read_aligned<B: Bytes>(bytes: B, start: usize, length: usize, segment: &mut S
         segment.sack_edge = edge;
         marks |= mark::SACK;
     }
-    segment.tsval = be32(&stamps, 4);
-    segment.tsecr = be32(&stamps, 8);
+    segment.tsval = value;
+    segment.tsecr = echo;
+    segment.marks |= marks;
+    true
+}
+
+/// Reads the options of a SYN as the common stacks lay them out: the maximum
+/// segment size, then window scale, SACK permitted and timestamps in an order of
+/// their own, padded to words. Whether they were that, and nothing else.
+///
+/// By whole layouts, not word by word: to a verifier, that would be a loop in
+/// which each word may be anything.
+#[inline(always)]
+fn read_syn<B: Bytes>(bytes: B, start: usize, length: usize, segment: &mut Segment) -> bool {
+    const SCALED: u16 = mark::WINDOW_SCALE | mark::SACK_PERMITTED;
+    let (size, scale, stamps, marks) = if length == 20 {
+        let Some([size, a, b, c, d]) = bytes.words(start) else {
+            return false;
+        };
+        if a == aligned::SACK_PERMITTED_TIMESTAMPS {
+            // Linux.
+            (size, d, [b, c], SCALED | mark::TIMESTAMPS)
+        } else if b == aligned::SACK_PERMITTED_TIMESTAMPS {
+            // FreeBSD.
+            (size, a, [c, d], SCALED | mark::TIMESTAMPS)
+        } else {
+            return false;
+        }
+    } else if length == 12 {
+        let Some([size, a, b]) = bytes.words(start) else {
+            return false;
+        };
+        if a == aligned::SACK_PERMITTED {
+            // Linux without timestamps.
+            (size, b, [0; 2], SCALED)
+        } else if b == aligned::SACK_PERMITTED {
+            // Windows.
+            (size, a, [0; 2], SCALED)
+        } else {
+            return false;
+        }
+    } else if length == 24 {
+        let Some([size, scale, kinds, value, echo, last]) = bytes.words(start) else {
+            return false;
+        };
+        if kinds != aligned::TIMESTAMPS || last != aligned::SACK_PERMITTED_END {
+            return false;
+        }
+        // Darwin.
+        (size, scale, [value, echo], SCALED | mark::TIMESTAMPS)
+    } else {
+        return false;
+    };
+    if size >> 16 != aligned::SEGMENT_SIZE || scale >> 8 != aligned::WINDOW_SCALE {
+        return false;
+    }
+    let shift = scale as u8;
+    segment.window_scale = if shift > SHIFT_MAX { SHIFT_MAX } else { shift };
+    [segment.tsval, segment.tsecr] = stamps;
     segment.marks |= marks;
     true
 }

@@ -8,6 +8,19 @@ use super::{Linear, blur, forget, repeat};
 /// some. Jumbo frames are taken unchecked.
 const SUM_MAX: usize = 2047;
 
+/// [`Bytes::sum`] of `N` 32-bit words, without a call and without a loop.
+#[inline(always)]
+pub(super) fn words<const N: usize>(packet: Linear, offset: usize) -> Option<u32> {
+    let words = packet.words::<N>(offset)?;
+    let mut total = 0;
+    let mut index = 0;
+    while index < N {
+        total += u64::from(words[index]);
+        index += 1;
+    }
+    Some(fold(total))
+}
+
 /// [`Bytes::sum`]; `u64::MAX` for `None`, for a BPF sub-program returns one
 /// register.
 #[inline(never)]
