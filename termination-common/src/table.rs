@@ -98,6 +98,10 @@ pub trait HotRef: Copy {
 
 /// One slot.
 pub trait SlotRef: HotRef {
+    /// Has the memory fetch all of the slot, since it is wanted: the wait for
+    /// it and for the lock is then one.
+    #[inline(always)]
+    fn fetch(&self) {}
     /// What the lock guards. Only called with the slot's lock held.
     fn with<R>(&self, f: impl FnOnce(&mut [Half; 2], &mut Cold) -> R) -> R;
 }
@@ -281,20 +285,6 @@ pub fn position(line: &impl LineRef, fingerprint: u64) -> u32 {
     while position < LINE {
         let entry = line.entry(position);
         if entry & !(entry::ATTEMPT | entry::ENDED) == fingerprint {
-            return position;
-        }
-        position += 1;
-    }
-    LINE
-}
-
-/// The same for a connection that is settled and live, whose entry has no
-/// class: half the work.
-#[inline(always)]
-pub fn settled(line: &impl LineRef, fingerprint: u64) -> u32 {
-    let mut position = 0;
-    while position < LINE {
-        if line.entry(position) == fingerprint {
             return position;
         }
         position += 1;

@@ -159,6 +159,19 @@ impl HotRef for Slot {
 }
 
 impl SlotRef for Slot {
+    /// Three cache lines, of which the last may be two. To be read before the
+    /// lock is taken, which on x86 lets nothing overtake it.
+    #[inline(always)]
+    fn fetch(&self) {
+        let cold = self.cold.cast::<u64>();
+        // SAFETY: words of a map value, read and forgotten.
+        unsafe {
+            read_volatile(cold);
+            read_volatile(cold.add(8));
+            read_volatile(cold.add(16));
+        }
+    }
+
     #[inline(always)]
     fn with<R>(&self, f: impl FnOnce(&mut [Half; 2], &mut Cold) -> R) -> R {
         // SAFETY: as for the halves.

@@ -10,10 +10,11 @@ use aya_ebpf::{
     programs::{TcContext, XdpContext},
 };
 use termination_common::{
-    counters, driver,
+    counters,
+    driver::{self, NOWHERE},
     exchange::{Operation, SWEEP_BATCH, SweepHeader, SweepRequest},
     policy::Timers,
-    segment::{Flags, Segment, mark},
+    segment::{Fast, Flags, Segment, mark},
     table::Memory as _,
     time::tick,
     wire::{self, Bytes as _, Context, Skip, tunnel},
@@ -23,7 +24,7 @@ use crate::{
     filter,
     maps::{CLOCK, FOLLOW},
     memory::{Maps, count_nth, scratch},
-    packet::{Linear, read_copied},
+    packet::{Linear, blur, read_copied},
 };
 
 /// An observer lets the next program, or the stack, decide, unless a guard drops
@@ -89,10 +90,11 @@ impl Source for Replay {
 /// XDP ingress: native or generic.
 #[inline(always)]
 pub fn ingress_xdp<S: Source>(context: &XdpContext) -> u32 {
-    if fast_xdp::<S>(context.ctx) != 0 {
-        return xdp_action::XDP_PASS;
-    }
-    if finish(parse_xdp::<S>(context.ctx)) {
+    let near = blur(
+        fast_xdp::<S>(context.ctx),
+        context.ingress_ifindex() as u32,
+    );
+    if near != FAST && finish(parse_xdp::<S>(context.ctx), near as u32) {
         return xdp_action::XDP_DROP;
     }
     xdp_action::XDP_PASS
@@ -111,7 +113,11 @@ pub fn parse_only<S: Source>(context: &XdpContext) -> u32 {
 /// TC: egress always, ingress where XDP cannot be had.
 #[inline(always)]
 pub fn tc<S: Source>(context: &TcContext, egress: bool) -> i32 {
-    if fast_skb::<S>(context.skb.skb, u32::from(egress)) != 0 {
+    let near = blur(
+        fast_skb::<S>(context.skb.skb, u32::from(egress)),
+        context.len(),
+    );
+    if near == FAST {
         return UNSPEC;
     }
     let mut skip = parse_skb::<S>(context.skb.skb, u32::from(egress));
@@ -119,32 +125,45 @@ pub fn tc<S: Source>(context: &TcContext, egress: bool) -> i32 {
         skip = parse_copied::<S>(context.skb.skb, u32::from(egress));
     }
     // What leaves this host is no guard's business.
-    if finish(skip) && !egress {
+    if finish(skip, near as u32) && !egress {
         return TC_ACT_SHOT;
     }
     UNSPEC
 }
 
-/// The fast way: whether it was the segment's. A sub-program, so that its stack
-/// is given back before any other way is gone.
+/// What [`fast_xdp`] returns where there is nothing left to do.
+const FAST: u64 = 1 << 32;
+
+/// [`driver::fast`]'s result in one register: [`FAST`], or the slot that it
+/// found.
+#[inline(always)]
+fn observe_fast(segment: &Fast) -> u64 {
+    match driver::fast(&Maps, segment) {
+        Ok(()) => FAST,
+        Err(near) => near.into(),
+    }
+}
+
+/// The fast way. A sub-program, so that its stack is given back before any
+/// other way is gone.
 #[inline(never)]
-fn fast_xdp<S: Source>(context: *mut xdp_md) -> u32 {
+fn fast_xdp<S: Source>(context: *mut xdp_md) -> u64 {
     let context = &XdpContext::new(context);
     let Some(mut segment) = wire::fast(Linear::xdp(context)) else {
-        return 0;
+        return NOWHERE.into();
     };
     let (time, home) = S::xdp(context);
     segment.home = home;
     segment.tick = tick(if time == 0 { coarse() } else { time });
-    u32::from(driver::fast(&Maps, &segment))
+    observe_fast(&segment)
 }
 
 /// The same of an skb.
 #[inline(never)]
-fn fast_skb<S: Source>(context: *mut __sk_buff, egress: u32) -> u32 {
+fn fast_skb<S: Source>(context: *mut __sk_buff, egress: u32) -> u64 {
     let context = &TcContext::new(context);
     let Some(mut segment) = wire::fast(Linear::skb(context)) else {
-        return 0;
+        return NOWHERE.into();
     };
     let (time, home) = S::skb(context, egress != 0);
     // SAFETY: the context of the running program.
@@ -154,7 +173,7 @@ fn fast_skb<S: Source>(context: *mut __sk_buff, egress: u32) -> u32 {
     }
     segment.home = home;
     segment.tick = tick(if time == 0 { coarse() } else { time });
-    u32::from(driver::fast(&Maps, &segment))
+    observe_fast(&segment)
 }
 
 /// The kernel's coarse clock. It moves with the kernel's tick, so between two
@@ -187,7 +206,7 @@ fn parse_xdp<S: Source>(context: *mut xdp_md) -> u32 {
     };
     let (time, home) = S::xdp(context);
     let facts = Context {
-        time,
+        time: opaque(time),
         home,
         packets: 1,
         length: (context.data_end() - context.data()) as u32,
@@ -248,13 +267,22 @@ fn facts<S: Source>(context: &TcContext, egress: bool) -> Context {
     // SAFETY: the context of the running program.
     let segments = unsafe { (*context.skb.skb).gso_segs };
     Context {
-        time,
+        time: opaque(time),
         home,
         marks: if egress { mark::EGRESS } else { 0 },
         packets: if segments > 1 { segments as u16 } else { 1 },
         length: context.len(),
         ..Context::default()
     }
+}
+
+/// The same value. Where the compiler knows that it is 0, it writes it and the
+/// zeros beside it by a call of `memset`, which BPF has only byte by byte.
+#[inline(always)]
+fn opaque(mut value: u64) -> u64 {
+    // SAFETY: changes nothing in a register.
+    unsafe { asm!("{0} |= 0", inout(reg) value, options(pure, nomem, nostack)) };
+    value
 }
 
 /// The innermost packet, if tunnels are followed and there is one: offset << 16
@@ -303,7 +331,7 @@ fn number(parsed: Result<(), Skip>) -> u32 {
 
 /// Whether a guard drops it.
 #[inline(always)]
-fn finish(skip: u32) -> bool {
+fn finish(skip: u32, near: u32) -> bool {
     if skip != 0 {
         count_nth(counters::SKIP, skip);
     } else if filter::admits()
@@ -315,7 +343,7 @@ fn finish(skip: u32) -> bool {
         if segment.has(mark::ODD_FLAGS) {
             Maps.count(counters::ODD_FLAGS);
         }
-        return driver::observe_any(&Maps, segment);
+        return driver::observe_any(&Maps, segment, near);
     }
     false
 }

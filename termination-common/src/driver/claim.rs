@@ -116,9 +116,11 @@ fn claim_locked<M: Memory>(memory: &M, place: &Place, segment: &Segment) -> Clai
         ones(b.attempts) < ATTEMPTS_MAX,
     );
     let choice = (segment.time >> 10) as u32 ^ (place.fingerprint >> 40) as u32;
-    // Free entries first, in the emptier line; then lingering ones; attempts
-    // displace only attempts, and never grow beyond half a line.
-    let (line, mask, loss) = if room_a && a.free != 0 && (ones(a.free) >= ones(b.free) || !room_b) {
+    // Free entries first: in the first line until half of it is used, so that
+    // most are found at the first look; then in the emptier one. Then lingering
+    // ones; attempts displace only attempts, and never grow beyond half a line.
+    let near = ones(a.free) > LINE / 2 || ones(a.free) >= ones(b.free);
+    let (line, mask, loss) = if room_a && a.free != 0 && (near || !room_b) {
         (place.first, a.free, 0)
     } else if room_b && b.free != 0 {
         (place.second, b.free, 0)
@@ -143,6 +145,7 @@ pub fn fill<M: Memory>(memory: &M, index: u32, fingerprint: u64, segment: &Segme
     let Some(slot) = memory.slot(index) else {
         return;
     };
+    slot.fetch();
     let Some(mut state) = lock(&slot) else {
         memory.count(counters::LOSS + Loss::Contended as usize);
         return;

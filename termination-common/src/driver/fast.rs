@@ -1,49 +1,57 @@
 //! The way of nearly every segment: fingerprint line, hot line, done.
 
-use super::unlock;
+use super::{NOWHERE, unlock};
 use crate::{
     counters, engine,
     segment::Fast,
-    table::{HotRef, LINE, LineRef, Memory, Place, settled},
+    table::{HotRef, LINE, LineRef, Memory, Place, SlotRef, position},
 };
 
 /// Applies a segment to the table if it takes no more than its half of a hot
-/// line. False if it takes more; then nothing was changed, and
-/// [`super::observe_any`] decides.
+/// line.
+///
+/// # Errors
+/// It takes more. Then nothing was changed, and [`super::observe_any`] decides;
+/// it is handed the slot that has the segment's fingerprint, or [`NOWHERE`].
 ///
 /// Whose slot it is, the entry says: 61 bits of a hash under a secret key. An
 /// entry changes only under its slot's lock, so it is looked at again once that
 /// is held. The tuple, in another cache line, is left alone.
 #[inline(always)]
-pub fn fast<M: Memory>(memory: &M, segment: &Fast) -> bool {
+pub fn fast<M: Memory>(memory: &M, segment: &Fast) -> Result<(), u32> {
     let place = Place::of(&segment.tuple, memory.seed(), memory.mask());
     let Some(mut line) = memory.line(place.first) else {
-        return false;
+        return Err(NOWHERE);
     };
     let mut number = place.first;
-    let mut position = settled(&line, place.fingerprint);
-    if position == LINE {
+    let mut found = position(&line, place.fingerprint);
+    if found == LINE {
         let Some(second) = memory.line(place.second) else {
-            return false;
+            return Err(NOWHERE);
         };
         (line, number) = (second, place.second);
-        position = settled(&line, place.fingerprint);
-        if position == LINE {
-            return false;
+        found = position(&line, place.fingerprint);
+        if found == LINE {
+            return Err(NOWHERE);
         }
     }
-    let Some(hot) = memory.hot(number * LINE + position) else {
-        return false;
+    let index = number * LINE + found;
+    let Some(hot) = memory.hot(index) else {
+        return Err(NOWHERE);
     };
     let state = hot.load();
-    if !engine::fast::applies(state) || !hot.exchange(state, state.locked()) {
-        return false;
+    if engine::fast::applies(state) && hot.exchange(state, state.locked()) {
+        let done = line.entry(found) == place.fingerprint
+            && hot.halves(|half| engine::fast::step(half, segment));
+        unlock(&hot, state);
+        if done {
+            memory.count(counters::SEGMENTS);
+            return Ok(());
+        }
     }
-    let done = line.entry(position) == place.fingerprint
-        && hot.halves(|half| engine::fast::step(half, segment));
-    unlock(&hot, state);
-    if done {
-        memory.count(counters::SEGMENTS);
+    // All of the slot will be wanted, once the segment is parsed.
+    if let Some(slot) = memory.slot(index) {
+        slot.fetch();
     }
-    done
+    Err(index)
 }

@@ -73,19 +73,20 @@ impl Visit {
 /// Applies one segment to the table. True if a guard drops it.
 #[inline(always)]
 pub fn observe<M: Memory>(memory: &M, segment: &mut Segment) -> bool {
-    if let Some(plain) = Fast::of(segment)
-        && fast(memory, &plain)
-    {
-        return false;
-    }
-    observe_any(memory, segment)
+    let near = match Fast::of(segment).map(|plain| fast(memory, &plain)) {
+        Some(Ok(())) => return false,
+        Some(Err(near)) => near,
+        None => NOWHERE,
+    };
+    observe_any(memory, segment, near)
 }
 
 /// [`observe`] for a segment that is not for the fast way: the kernel programs,
-/// which have tried that with less than a whole [`Segment`].
+/// which have tried that with less than a whole [`Segment`]. `near` is the slot
+/// that was found there, or [`NOWHERE`].
 #[inline(always)]
-pub fn observe_any<M: Memory>(memory: &M, segment: &mut Segment) -> bool {
-    let effects = apply(memory, segment);
+pub fn observe_any<M: Memory>(memory: &M, segment: &mut Segment, near: u32) -> bool {
+    let effects = apply(memory, segment, near);
     if effects.guarded_number() == 0 && guard::concerns(segment, memory.settings()) {
         memory.count(counters::GUARDED + Guarded::NotJudged as usize);
     }
@@ -95,8 +96,14 @@ pub fn observe_any<M: Memory>(memory: &M, segment: &mut Segment) -> bool {
 /// Finds the segment's connection and steps it, or opens one. What the step had
 /// to say, if it was one of a connection that was there.
 #[inline(always)]
-fn apply<M: Memory>(memory: &M, segment: &mut Segment) -> Effects {
+fn apply<M: Memory>(memory: &M, segment: &mut Segment, near: u32) -> Effects {
     memory.count(counters::SEGMENTS);
+    if near != NOWHERE {
+        let visit = enter(memory, near, segment);
+        if visit != Visit::GONE {
+            return visit.effects();
+        }
+    }
     let place = Place::of(&segment.tuple, memory.seed(), memory.mask());
     // A slot that was freed or taken over meanwhile is looked for once more.
     let mut round = 0;
@@ -168,6 +175,7 @@ pub fn visit<M: Memory>(memory: &M, index: u32, segment: &mut Segment) -> Visit 
     let Some(slot) = memory.slot(index) else {
         return Visit::GONE;
     };
+    slot.fetch();
     let Some(taken) = lock(&slot) else {
         memory.count(counters::LOSS + Loss::Contended as usize);
         mark_missed(memory, index, &slot, segment);

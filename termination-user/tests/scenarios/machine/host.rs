@@ -103,15 +103,17 @@ impl Host {
             };
             assert_eq!(Some(read), short, "both parsers read the same");
         }
-        if let Some(short) = short
-            && self.way == Way::Fast
-            && driver::fast(self, &short)
-        {
-            self.fast.set(self.fast.get() + 1);
-            false
-        } else {
-            driver::observe_any(self, segment)
-        }
+        let near = match short {
+            Some(short) if self.way == Way::Fast => match driver::fast(self, &short) {
+                Ok(()) => {
+                    self.fast.set(self.fast.get() + 1);
+                    return false;
+                }
+                Err(near) => near,
+            },
+            _ => driver::NOWHERE,
+        };
+        driver::observe_any(self, segment, near)
     }
 
     /// Has this done between the next look for a slot on the fast way and the
