@@ -1,0 +1,76 @@
+//! A policy file anew.
+
+use std::rc::Rc;
+
+use anyhow::{Context as _, bail};
+use termination_common::{
+    counters::Event,
+    policy::{Settings, setting},
+};
+
+use super::Controller;
+use crate::policy::Policy;
+
+impl Controller {
+    /// Puts the policy file into effect anew. On failure the old one stays.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the file, with line and key.
+    pub fn reload(&self) -> anyhow::Result<String> {
+        let Some(path) = &self.facts.policy else {
+            bail!(
+                "no policy file was given to `run`, so there is none to read again; \
+                 start it with --policy FILE"
+            );
+        };
+        let policy = Policy::read(path)?;
+        let moved = policy.interfaces != self.policy().interfaces;
+        self.apply(policy)
+            .with_context(|| format!("cannot put {} into effect", path.display()))?;
+        let more = if moved {
+            "; its interfaces are for the next `termination run`"
+        } else {
+            ""
+        };
+        Ok(format!("policy {} is in effect{more}", path.display()))
+    }
+
+    /// Puts a policy into effect.
+    fn apply(&self, policy: Policy) -> anyhow::Result<()> {
+        let old = self.policy();
+        if !policy.traffic.is_all() && !self.loaded.has_rules {
+            bail!(
+                "it has rules for traffic, and the programs were loaded without, since there \
+                 were none when `termination run` began: start that again"
+            );
+        }
+        let counters = self.counters()?;
+        self.loaded
+            .enforce(settings(&policy, self.facts.rfc1337), &policy.traffic)?;
+        if policy.traffic.sample != old.traffic.sample {
+            self.scale
+                .borrow_mut()
+                .change(&counters, old.traffic.sample);
+        }
+        if policy.traffic != old.traffic {
+            self.narrowed.set(true);
+        }
+        self.policy.replace(Rc::new(policy));
+        Ok(())
+    }
+}
+
+/// The settings of a policy on this host.
+pub const fn settings(policy: &Policy, rfc1337: bool) -> Settings {
+    let mut settings = policy.settings;
+    settings.flags |= policy.guards.flags();
+    if !policy.guards.are_off() {
+        // Examples, whoever else wants them.
+        settings.events |= 1 << Event::RstGuarded as u32;
+    }
+    if rfc1337 {
+        settings.flags |= setting::RFC1337;
+    }
+    settings
+}
