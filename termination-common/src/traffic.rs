@@ -36,6 +36,8 @@ pub mod rule {
     /// Which of the two copies of the rules holds: a new policy is written
     /// into the other one, and takes effect whole, by this bit.
     pub const BANK: u32 = 1 << 12;
+    /// There are rules: prefixes, ports or a sample. Without, nothing is asked.
+    pub const ANY: u32 = 1 << 13;
 }
 
 /// What the longest prefix says of an address; both bits never.

@@ -85,8 +85,3 @@ pub static SEED: Global<[u64; 2]> = Global::new([0; 2]);
 /// 0: none, and the verifier drops the code.
 #[unsafe(no_mangle)]
 pub static FOLLOW: Global<u32> = Global::new(0);
-
-/// 1: [`PREFIXES`], [`PORTS`] and the sample are asked; 0: they are not, and the
-/// verifier drops the code.
-#[unsafe(no_mangle)]
-pub static FILTER: Global<u32> = Global::new(0);

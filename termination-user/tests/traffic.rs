@@ -143,14 +143,14 @@ fn ends() -> impl Strategy<Value = (SocketAddr, SocketAddr)> {
 /// The object with rules, and what is loaded of it.
 fn loaded() -> (Loaded, Programs, Ring) {
     let sizes = Sizes::new(1024, 1 << 20).unwrap();
-    let (loaded, mut programs, ring) = load::load(load::TEST_OBJECT, sizes, false, true)
+    let (loaded, mut programs, ring) = load::load(load::TEST_OBJECT, sizes, false)
         .unwrap_or_else(|error| panic!("this test needs root and BPF: {error}"));
     for name in ["ingress_xdp", "egress_tc"] {
         programs.get(name).unwrap_or_else(|error| panic!("{error}"));
         let program = programs.object().unwrap().program(name).unwrap();
         let count = program.info().unwrap().verified_instruction_count();
         let count = count.unwrap();
-        println!("{name} with rules: {count} instructions verified");
+        println!("{name}: {count} instructions verified");
         assert!(count <= INSTRUCTIONS, "{name}: {count}");
     }
     (loaded, programs, ring)

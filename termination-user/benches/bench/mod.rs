@@ -122,7 +122,7 @@ impl Programs {
     /// Loads the object with a table of `slots`, and the named programs.
     pub(crate) fn load(slots: u32, ring: u32, names: &[&'static str]) -> Result<Self> {
         let sizes = Sizes::new(slots, ring)?;
-        let (loaded, mut programs, ring) = load::load(load::BENCH_OBJECT, sizes, false, false)?;
+        let (loaded, mut programs, ring) = load::load(load::BENCH_OBJECT, sizes, false)?;
         for name in names {
             programs.get(name)?;
         }

@@ -67,8 +67,6 @@ pub struct Loaded {
     // Kept where nobody asks it too: programs that are loaded later refer to
     // its maps by their descriptors.
     filter: RefCell<Filter>,
-    /// The programs ask the rules for traffic.
-    pub has_rules: bool,
     /// Key of the hash.
     pub seed: [u64; 2],
     sweep: OwnedFd,
@@ -82,8 +80,7 @@ pub struct Loaded {
 
 /// Loads an object ([`OBJECT`]) and its `sweep` program; the other programs are
 /// loaded when they are attached. Nothing is pinned: all goes with this
-/// process. `tunnels`: the innermost packet counts. `rules`: the programs ask
-/// the rules for traffic; otherwise the verifier drops that code.
+/// process. `tunnels`: the innermost packet counts.
 ///
 /// # Errors
 ///
@@ -92,10 +89,9 @@ pub fn load(
     object: &'static [u8],
     sizes: Sizes,
     tunnels: bool,
-    rules: bool,
 ) -> Result<(Loaded, Programs, Ring), LoadError> {
     require_kernel()?;
-    let identity = Identity::new(sizes, tunnels, rules)?;
+    let identity = Identity::new(sizes, tunnels)?;
     let mut programs = Programs::new(Recipe { object, identity }, None)?;
     let sweep = programs.get(SWEEP)?;
     let map = |name| {
@@ -117,12 +113,11 @@ pub fn load_pinned(
     object: &'static [u8],
     sizes: Sizes,
     tunnels: bool,
-    rules: bool,
     pins: &Arc<Pins>,
     netns: [u64; 2],
 ) -> Result<(Loaded, Programs, Ring), LoadError> {
     require_kernel()?;
-    let identity = Identity::new(sizes, tunnels, rules)?;
+    let identity = Identity::new(sizes, tunnels)?;
     let recipe = Recipe { object, identity };
     let (meta, map) = Meta::create().map_err(io("make a map"))?;
     identity.write(&meta);
@@ -156,13 +151,12 @@ pub fn load_pinned(
 pub fn resume(
     object: &'static [u8],
     tunnels: bool,
-    rules: bool,
     pins: &Arc<Pins>,
     netns: [u64; 2],
     meta: Meta,
 ) -> Result<(Loaded, Programs, Ring), LoadError> {
     require_kernel()?;
-    let identity = Identity::read(&meta, tunnels, rules)
+    let identity = Identity::read(&meta, tunnels)
         .ok_or_else(|| pins.other("META makes no sense".to_owned()))?;
     layout::check(pins, identity.sizes)?;
     if netns != [Word::NetnsDevice, Word::NetnsInode].map(|word| meta.get(word)) {
@@ -205,8 +199,8 @@ pub fn counters_of(pins: &Pins) -> Result<Option<Counters>, LoadError> {
     let Some(meta) = pins.table()? else {
         return Ok(None);
     };
-    let identity = Identity::read(&meta, false, false)
-        .ok_or_else(|| pins.other("META makes no sense".to_owned()))?;
+    let identity =
+        Identity::read(&meta, false).ok_or_else(|| pins.other("META makes no sense".to_owned()))?;
     layout::check(pins, identity.sizes)?;
     let counters: PerCpuArray<MapData, Raw<Counters>> =
         pinned(pins, "COUNTERS")?.try_into().map_err(map_refused)?;
@@ -253,7 +247,6 @@ fn open(
             settings,
             sweep,
             filter,
-            has_rules: identity.filter != 0,
             seed: identity.seed,
             epoch,
             sizes,
@@ -290,22 +283,21 @@ impl Loaded {
     }
 
     /// Puts policy into effect for the next segment, with its rules for
-    /// traffic; these only if the programs ask them.
+    /// traffic.
     ///
     /// # Errors
     ///
     /// What bpf(2) answered; then the old policy stays, whole.
     pub fn enforce(&self, mut settings: Settings, traffic: &Traffic) -> Result<(), MapError> {
-        if self.has_rules {
-            // The map knows which bank holds, also from a controller before us.
-            let holds = self.settings.borrow().get(&0, 0)?.0.flags;
-            let next = bank(holds) ^ 1;
-            self.filter.borrow_mut().write(traffic, next)?;
-            settings.flags |= traffic.flags() | (next * rule::BANK);
-            settings.sample = traffic.sample;
+        // The map knows which bank holds, also from a controller before us.
+        let mut bank = bank(self.settings.borrow().get(&0, 0)?.0.flags);
+        if !traffic.is_all() {
+            bank ^= 1;
+            self.filter.borrow_mut().write(traffic, bank)?;
         }
-        self.set(settings)?;
-        Ok(())
+        settings.flags |= traffic.flags() | (bank * rule::BANK);
+        settings.sample = traffic.sample;
+        self.set(settings)
     }
 
     /// Puts settings into effect for the next segment.

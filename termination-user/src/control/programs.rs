@@ -48,9 +48,8 @@ impl Recipe {
     /// the globals that are not the table's own. Never 0.
     pub fn build(&self) -> u64 {
         let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-        let Identity { follow, filter, .. } = self.identity;
-        let globals = [follow.to_ne_bytes(), filter.to_ne_bytes()];
-        for &byte in self.object.iter().chain(globals.as_flattened()) {
+        let Identity { follow, .. } = self.identity;
+        for &byte in self.object.iter().chain(&follow.to_ne_bytes()) {
             hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
         }
         hash.max(1)
@@ -63,7 +62,6 @@ impl Recipe {
             sizes,
             seed,
             follow,
-            filter,
             epoch: _,
         } = &self.identity;
         let mask = sizes.lines - 1;
@@ -72,7 +70,6 @@ impl Recipe {
             .override_global("LINE_MASK", &mask, true)
             .override_global("SEED", &seed[..], true)
             .override_global("FOLLOW", follow, true)
-            .override_global("FILTER", filter, true)
             .map_max_entries("PREFIXES", PREFIXES)
             .map_max_entries("FINGERPRINTS", sizes.lines)
             .map_max_entries("HOT", sizes.slots())

@@ -69,9 +69,8 @@ pub fn run(options: RunOptions) -> anyhow::Result<()> {
     let instance = Instance::claim(&options.socket)?;
     let netns = options.netns.as_deref().map(Netns::open).transpose()?;
     let netns = netns.map(Arc::new);
-    let rules = !policy.traffic.is_all();
     let pins = claim_pins(&options, netns.as_deref(), voice)?;
-    let (table, resumed) = open_table(&options, rules, pins.as_ref(), netns.as_deref(), voice)?;
+    let (table, resumed) = open_table(&options, pins.as_ref(), netns.as_deref(), voice)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -83,25 +83,21 @@ pub(super) fn claim_pins(
 /// The table and its programs: new, or taken over.
 pub(super) fn open_table(
     options: &RunOptions,
-    rules: bool,
     pins: Option<&Arc<Pins>>,
     netns: Option<&Netns>,
     voice: Voice,
 ) -> anyhow::Result<((Loaded, Programs, Ring), bool)> {
     let sizes = Sizes::new(options.connections, options.ring_bytes)?;
     let Some(pins) = pins else {
-        return Ok((
-            load::load(load::OBJECT, sizes, options.tunnels, rules)?,
-            false,
-        ));
+        return Ok((load::load(load::OBJECT, sizes, options.tunnels)?, false));
     };
     let here =
         netns::within(netns, netns::identity)?.context("cannot tell the network namespace")?;
     let Some(meta) = pins.table()? else {
-        let table = load::load_pinned(load::OBJECT, sizes, options.tunnels, rules, pins, here)?;
+        let table = load::load_pinned(load::OBJECT, sizes, options.tunnels, pins, here)?;
         return Ok((table, false));
     };
-    let table = load::resume(load::OBJECT, options.tunnels, rules, pins, here, meta)?;
+    let table = load::resume(load::OBJECT, options.tunnels, pins, here, meta)?;
     let (loaded, programs, _) = &table;
     voice.say(format_args!(
         "going on with the table in {}{}",

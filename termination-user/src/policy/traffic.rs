@@ -6,7 +6,7 @@ use termination_common::{
     policy::Settings,
     traffic::{
         HEAD_BITS, PORT_WORDS, PORTS, PrefixKey, Rules, class, left_out, port_word,
-        rule::{PORT_WANTED, PORTS as PORTS_NAMED, PREFIX_WANTED, PREFIXES},
+        rule::{ANY, PORT_WANTED, PORTS as PORTS_NAMED, PREFIX_WANTED, PREFIXES},
     },
     tuple::{Family, Tuple},
 };
@@ -55,7 +55,8 @@ impl Traffic {
             sample: _,
         } = self;
         let when = |yes: bool, flag| if yes { flag } else { 0 };
-        when(!include.is_empty() || !exclude.is_empty(), PREFIXES)
+        when(!self.is_all(), ANY)
+            | when(!include.is_empty() || !exclude.is_empty(), PREFIXES)
             | when(!include.is_empty(), PREFIX_WANTED)
             | when(!ports.is_empty() || !exclude_ports.is_empty(), PORTS_NAMED)
             | when(!ports.is_empty(), PORT_WANTED)

@@ -125,16 +125,38 @@ fn a_sample_takes_whole_connections_and_says_so() {
 }
 
 #[test]
-fn rules_need_programs_that_ask_them() {
+fn the_first_rule_and_the_last_take_effect_live() {
     let pair = Pair::new().unwrap();
     let file = File::new("late", "");
     let observer = Observer::at(&pair.server, &["--policy", file.path()]);
-    file.write("[traffic]\nports = [443]\n");
-    let refused = observer.run(&["reload"]);
-    assert_eq!(refused.status.code(), Some(1));
-    let said = String::from_utf8_lossy(&refused.stderr);
-    assert!(said.contains("start that again"), "{said}");
-    let service = Service::open(&pair, Family::V4).unwrap();
-    let tuple = endings::closed_first_by(Side::Client, &service).unwrap();
+    let [kept, dropped] = [Family::V4, Family::V6].map(|f| Service::open(&pair, f).unwrap());
+    let lives = kept.converse().unwrap();
+    let goes = dropped.converse().unwrap();
+    let out = |stats: &Value| stats["left_out"]["port"].as_u64().unwrap();
+    assert_eq!(out(&observer.stats()), 0);
+
+    let rule = format!("[traffic]\nexclude_ports = [{}]\n", dropped.address.port());
+    file.write(&rule);
+    assert!(observer.run(&["reload"]).status.success());
+    let ending = observer.endings(goes.tuple, 1).remove(0);
+    assert_eq!(ending["ending"], "shutdown", "{ending:#}");
+    endings::closed_first_by(Side::Client, &dropped).unwrap();
+    let before = out(&observer.stats());
+    assert!(before > 4, "{before}");
+
+    file.write("");
+    assert!(observer.run(&["reload"]).status.success());
+    let tuple = endings::closed_first_by(Side::Client, &dropped).unwrap();
     observer.endings(tuple, 1);
+    // What was there all the time has lost nothing.
+    let tuple = lives.tuple;
+    endings::abort(lives.client).unwrap();
+    let ending = observer.endings(tuple, 1).remove(0);
+    assert_eq!(ending["ending"], "reset", "{ending:#}");
+    assert_eq!(ending["seen"]["gaps"], false, "{ending:#}");
+    let stats = observer.stats();
+    assert_eq!(out(&stats), before, "{stats:#}");
+    assert_eq!(stats["opened"], 3, "{stats:#}");
+    assert_eq!(stats["midstream"], 0, "{stats:#}");
+    assert_eq!(stats["difference"], 0, "{stats:#}");
 }

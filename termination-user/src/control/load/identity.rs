@@ -68,31 +68,27 @@ pub struct Identity {
     pub epoch: u16,
     /// Encapsulations that are looked into ([`Follow`]).
     pub follow: u32,
-    /// 1: the rules for traffic are asked.
-    pub filter: u32,
 }
 
 impl Identity {
-    /// Of a new table. `tunnels`: the innermost packet counts. `rules`: those
-    /// for traffic are asked.
+    /// Of a new table. `tunnels`: the innermost packet counts.
     ///
     /// # Errors
     ///
     /// No random numbers.
-    pub fn new(sizes: Sizes, tunnels: bool, rules: bool) -> Result<Self, LoadError> {
+    pub fn new(sizes: Sizes, tunnels: bool) -> Result<Self, LoadError> {
         let [low, high, epoch] = random()?;
         Ok(Self {
             sizes,
             seed: [low, high],
             epoch: epoch as u16,
             follow: follow(tunnels),
-            filter: rules.into(),
         })
     }
 
-    /// Of the table that is pinned. What is followed and asked is not its own:
-    /// it may change with the programs.
-    pub fn read(meta: &Meta, tunnels: bool, rules: bool) -> Option<Self> {
+    /// Of the table that is pinned. What is followed is not its own: it may
+    /// change with the programs.
+    pub fn read(meta: &Meta, tunnels: bool) -> Option<Self> {
         let small = |word| u32::try_from(meta.get(word)).ok();
         Some(Self {
             sizes: Sizes {
@@ -102,7 +98,6 @@ impl Identity {
             seed: [meta.get(Word::SeedLow), meta.get(Word::SeedHigh)],
             epoch: u16::try_from(meta.get(Word::Epoch)).ok()?,
             follow: follow(tunnels),
-            filter: rules.into(),
         })
     }
 
@@ -113,7 +108,6 @@ impl Identity {
             seed: [low, high],
             epoch,
             follow: _,
-            filter: _,
         } = *self;
         meta.set(Word::Abi, ABI.into());
         meta.set(Word::Lines, lines.into());

@@ -68,7 +68,7 @@ pub(crate) fn kernel() -> MutexGuard<'static, Kernel> {
 impl Kernel {
     fn load() -> Result<Self, String> {
         let sizes = Sizes::new(64, 1 << 20).unwrap();
-        let (loaded, mut programs, ring) = load::load(load::TEST_OBJECT, sizes, false, false)
+        let (loaded, mut programs, ring) = load::load(load::TEST_OBJECT, sizes, false)
             .map_err(|error| format!("these tests need root and BPF: {error}"))?;
         for name in ["ingress_xdp", "ingress_tc", "egress_tc"] {
             programs.get(name).map_err(|error| error.to_string())?;
