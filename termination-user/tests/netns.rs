@@ -26,6 +26,8 @@ mod persistence;
 mod policy;
 #[path = "netns/pressure.rs"]
 mod pressure;
+#[path = "netns/reload.rs"]
+mod reload;
 #[path = "netns/traffic.rs"]
 mod traffic;
 #[path = "netns/waits.rs"]

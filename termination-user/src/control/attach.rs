@@ -78,18 +78,43 @@ impl fmt::Display for Attachment {
     }
 }
 
-/// How to attach.
+/// In which ways to attach.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
     /// Where incoming packets are seen.
     pub mode: Mode,
-    /// Which directions; `None` decides by kind of interface.
-    pub hooks: Option<Hooks>,
     /// Use clsact even where TCX exists.
     pub clsact: bool,
 }
 
+impl Plan {
+    /// The ways for a direction, in the order in which they are tried.
+    fn ways(self, egress: bool) -> Vec<Via> {
+        let by_tc: &[Via] = if self.clsact {
+            &[Via::Clsact]
+        } else {
+            &[Via::Tcx, Via::Clsact]
+        };
+        match self.mode {
+            _ if egress => by_tc.to_vec(),
+            Mode::Auto => [&[Via::Native, Via::Generic], by_tc].concat(),
+            Mode::Native => vec![Via::Native],
+            Mode::Generic => vec![Via::Generic],
+            Mode::Tcx => by_tc.to_vec(),
+        }
+    }
+}
+
 impl Attachment {
+    /// What sees one direction.
+    pub const fn hook(&mut self, egress: bool) -> &mut Option<Hook> {
+        if egress {
+            &mut self.egress
+        } else {
+            &mut self.ingress
+        }
+    }
+
     /// Its hooks still are on this interface: not one of the same index.
     pub fn is_alive(&self) -> bool {
         let mut hooks = [&self.ingress, &self.egress].into_iter().flatten();
@@ -118,49 +143,29 @@ pub fn attach(
     programs: &mut Programs,
     interface: &Interface,
     plan: Plan,
+    hooks: Hooks,
     pinned: &[HookName],
 ) -> Result<Attachment, AttachError> {
-    // A loopback receives what it sends: one hook sees both directions, two
-    // would count every segment twice.
-    let hooks = plan.hooks.unwrap_or(if interface.loopback {
-        Hooks::Ingress
-    } else {
-        Hooks::Both
-    });
-    let by_tc: &[Via] = if plan.clsact {
-        &[Via::Clsact]
-    } else {
-        &[Via::Tcx, Via::Clsact]
-    };
-    let ways: Vec<Via> = match plan.mode {
-        Mode::Auto => [Via::Native, Via::Generic]
-            .into_iter()
-            .chain(by_tc.iter().copied())
-            .collect(),
-        Mode::Native => vec![Via::Native],
-        Mode::Generic => vec![Via::Generic],
-        Mode::Tcx => by_tc.to_vec(),
-    };
     // Verification takes seconds. It comes before the first hook, or one direction
     // would be seen alone for so long. (Of another build, all are verified already.)
     if hooks.egress()
         && !programs.is_upgrade()
         && let Err(error) = programs.get(EGRESS_TC)
     {
-        let (via, why) = (by_tc[0], chain(&error));
+        let (via, why) = (plan.ways(true)[0], chain(&error));
         return Err(failed(interface, true, vec![Refusal { via, why }]));
     }
-    let mut take = |egress, wanted, ways: &[Via]| {
+    let mut take = |egress, wanted| {
         let mine = |hook: &&HookName| hook.index == interface.index && hook.egress == egress;
         let old = pinned.iter().find(mine).copied();
         if wanted {
-            take(programs, interface, egress, ways, old).map(Some)
+            take(programs, interface, egress, plan, old).map(Some)
         } else {
             discard(programs, interface, old).map(|()| None)
         }
     };
-    let ingress = take(false, hooks.ingress(), &ways)?;
-    match take(true, hooks.egress(), by_tc) {
+    let ingress = take(false, hooks.ingress())?;
+    match take(true, hooks.egress()) {
         Ok(egress) => Ok(Attachment {
             interface: interface.clone(),
             ingress,
@@ -175,15 +180,20 @@ pub fn attach(
     }
 }
 
-/// Takes a hook by the first of `ways` that works, or takes over the one that
-/// is pinned if it is held in one of these.
-fn take(
+/// Takes a hook by the first way of the plan that works, or takes over the one
+/// that is pinned (`old`) if it is held in one of these.
+///
+/// # Errors
+///
+/// [`AttachError`] with every way that was tried.
+pub fn take(
     programs: &mut Programs,
     interface: &Interface,
     egress: bool,
-    ways: &[Via],
+    plan: Plan,
     old: Option<HookName>,
 ) -> Result<Hook, AttachError> {
+    let ways = plan.ways(egress);
     let mut refused = Vec::new();
     if let Some(old) = old
         && ways.contains(&old.via)
@@ -199,7 +209,7 @@ fn take(
         }
     }
     discard(programs, interface, old)?;
-    for &via in ways {
+    for via in ways {
         let name = HookName {
             index: interface.index,
             egress,

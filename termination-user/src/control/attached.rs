@@ -14,54 +14,62 @@ use super::{
     pins::{HookName, PinError, Pins, unpin},
     programs::Programs,
     voice::Voice,
+    wanted::{Named, Wanted},
 };
+use crate::policy::Interfaces;
 
-/// Which interfaces were asked for.
-#[derive(Clone, Debug)]
-pub struct Wanted {
-    /// Names, patterns, or `any`.
-    pub patterns: Vec<String>,
-    /// The same of those that are left out all the same.
-    pub without: Vec<String>,
-}
+mod change;
 
-impl Wanted {
-    fn leave_out(&self, interfaces: &mut Vec<Interface>) {
-        interfaces.retain(|interface| !interfaces::is_named(&self.without, &interface.name));
-    }
-}
+pub use change::Change;
 
 /// Interfaces and their hooks. Dropping it leaves what is pinned attached, and
 /// detaches all else.
 pub struct Attached {
     programs: Programs,
     plan: Plan,
+    named: Named,
     wanted: Wanted,
     netns: Option<Arc<Netns>>,
     attachments: Vec<Attachment>,
     /// Indices that could not be attached to: said once.
     refused: BTreeSet<u32>,
+    /// Homes ([`home`]) of hooks that were let go on purpose.
+    left: Vec<u32>,
     voice: Voice,
 }
 
+/// A hook as a connection's half remembers it
+/// ([`termination_common::slot::Half::home`]).
+const fn home(index: u32, egress: bool) -> u32 {
+    index << 1 | egress as u32
+}
+
 impl Attached {
-    /// Nothing yet.
-    pub const fn new(
+    /// Nothing yet. `named`: what the command line says.
+    ///
+    /// # Errors
+    ///
+    /// Neither that nor the policy names an interface.
+    pub fn new(
         programs: Programs,
         plan: Plan,
-        wanted: Wanted,
+        named: Named,
+        policy: &Interfaces,
         netns: Option<Arc<Netns>>,
         voice: Voice,
-    ) -> Self {
-        Self {
+    ) -> anyhow::Result<Self> {
+        let wanted = named.with(policy)?;
+        Ok(Self {
             programs,
             plan,
+            named,
             wanted,
             netns,
             attachments: Vec::new(),
             refused: BTreeSet::new(),
+            left: Vec::new(),
             voice,
-        }
+        })
     }
 
     /// The first round: interfaces that were named must work, of a pattern
@@ -83,33 +91,28 @@ impl Attached {
 
     fn start_here(&mut self, resumed: bool) -> anyhow::Result<()> {
         let all = interfaces::list().context("cannot list the interfaces")?;
-        let mut wanted = match interfaces::select(&self.wanted.patterns, &all) {
-            Ok(wanted) => wanted,
+        match interfaces::select(self.wanted.patterns(), &all) {
             Err(unknown) if resumed => {
                 self.voice.warn(format_args!("{unknown}; waiting for it"));
-                interfaces::matching(&self.wanted.patterns, &all)
             }
-            Err(unknown) => return Err(unknown.into()),
-        };
-        self.wanted.leave_out(&mut wanted);
+            unknown => drop(unknown?),
+        }
+        let wanted = self.wanted.of(&all);
         if wanted.is_empty() && !resumed {
-            bail!(
-                "no interface is left of {}: the policy excludes {}",
-                self.wanted.patterns.join(", "),
-                self.wanted.without.join(", ")
-            );
+            bail!(self.wanted.nothing_left());
         }
         let pinned = match self.programs.pins() {
             Some(pins) if resumed => self.tidy(&Arc::clone(pins), &all, &wanted)?,
             _ => Vec::new(),
         };
         for interface in &wanted {
-            match attach::attach(&mut self.programs, interface, self.plan, &pinned) {
+            let hooks = self.wanted.hooks(interface);
+            match attach::attach(&mut self.programs, interface, self.plan, hooks, &pinned) {
                 Ok(attachment) => {
                     self.voice.say(&attachment);
                     self.attachments.push(attachment);
                 }
-                Err(error) if self.is_named(interface) => {
+                Err(error) if self.wanted.names(interface) => {
                     self.undo();
                     return Err(error.into());
                 }
@@ -128,7 +131,7 @@ impl Attached {
     /// The hooks that are pinned and of use: those of interfaces that are gone
     /// or not wanted any more are removed.
     fn tidy(
-        &self,
+        &mut self,
         pins: &Pins,
         all: &[Interface],
         wanted: &[Interface],
@@ -147,6 +150,7 @@ impl Attached {
                 continue;
             }
             if lives {
+                self.left.push(home(hook.index, hook.egress));
                 self.voice.say(format_args!(
                     "interface {} is not asked for any more: detached",
                     hook.index
@@ -180,25 +184,19 @@ impl Attached {
         }
     }
 
-    /// It was asked for by its name.
-    fn is_named(&self, interface: &Interface) -> bool {
-        self.wanted.patterns.contains(&interface.name)
-    }
-
     /// Interfaces have come or gone: attaches to those that are wanted and
-    /// new, lets go of those that are gone. Returns whether anything changed.
+    /// new, lets go of those that are gone.
     ///
     /// # Errors
     ///
     /// The kernel does not list its interfaces.
-    pub fn follow(&mut self) -> anyhow::Result<bool> {
+    pub fn follow(&mut self) -> anyhow::Result<()> {
         let netns = self.netns.clone();
         netns::within(netns.as_deref(), || self.follow_here())?
     }
 
-    fn follow_here(&mut self) -> anyhow::Result<bool> {
+    fn follow_here(&mut self) -> anyhow::Result<()> {
         let all = interfaces::list().context("cannot list the interfaces")?;
-        let mut changed = false;
         let there = |attachment: &Attachment| {
             attachment.is_alive()
                 && all
@@ -208,7 +206,6 @@ impl Attached {
         let (kept, gone) = self.attachments.drain(..).partition(there);
         self.attachments = kept;
         for attachment in gone {
-            changed = true;
             let name = attachment.interface.name.clone();
             self.voice.say(format_args!("{name} is gone"));
             if let Err(error) = attachment.detach() {
@@ -217,16 +214,14 @@ impl Attached {
         }
         self.refused
             .retain(|index| all.iter().any(|known| known.index == *index));
-        let mut wanted = interfaces::matching(&self.wanted.patterns, &all);
-        self.wanted.leave_out(&mut wanted);
-        for interface in wanted {
+        for interface in self.wanted.of(&all) {
             let known = |attachment: &Attachment| attachment.interface.index == interface.index;
             if self.attachments.iter().any(known) || self.refused.contains(&interface.index) {
                 continue;
             }
-            match attach::attach(&mut self.programs, &interface, self.plan, &[]) {
+            let hooks = self.wanted.hooks(&interface);
+            match attach::attach(&mut self.programs, &interface, self.plan, hooks, &[]) {
                 Ok(attachment) => {
-                    changed = true;
                     self.voice.say(&attachment);
                     self.attachments.push(attachment);
                 }
@@ -236,12 +231,32 @@ impl Attached {
                 }
             }
         }
-        Ok(changed)
+        Ok(())
     }
 
     /// What is attached now.
     pub fn attachments(&self) -> &[Attachment] {
         &self.attachments
+    }
+
+    /// Homes of the hooks that see something now.
+    fn homes(&self) -> impl Iterator<Item = u32> {
+        self.attachments.iter().flat_map(|known| {
+            let index = known.interface.index;
+            let hooks = [(&known.ingress, false), (&known.egress, true)];
+            let held = hooks.into_iter().filter(|(hook, _)| hook.is_some());
+            held.map(move |(_, egress)| home(index, egress))
+        })
+    }
+
+    /// Homes of hooks that were let go on purpose: nobody watches there any more.
+    pub fn left(&self) -> &[u32] {
+        &self.left
+    }
+
+    /// What was seen there is dealt with.
+    pub fn forget_left(&mut self) {
+        self.left.clear();
     }
 
     /// Detaches everything, pinned or not.

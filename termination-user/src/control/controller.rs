@@ -5,6 +5,7 @@ use std::{
     cell::{Cell, RefCell},
     collections::{BTreeMap, VecDeque},
     rc::Rc,
+    time::Instant,
 };
 
 use anyhow::Context as _;
@@ -15,11 +16,12 @@ use termination_common::{
 use tokio::sync::watch;
 
 use super::{
+    attached::Attached,
     clock,
     hub::Hub,
     load::Loaded,
     scale::Scale,
-    status::{Facts, InterfaceStatus, Status},
+    status::{Facts, Status, describe},
 };
 use crate::{
     policy::Policy,
@@ -50,10 +52,13 @@ pub enum Stage {
 pub struct Controller {
     loaded: Loaded,
     facts: Facts,
-    interfaces: RefCell<Vec<InterfaceStatus>>,
+    /// What is attached. Not borrowed across an await.
+    pub attached: RefCell<Attached>,
     policy: RefCell<Rc<Policy>>,
     /// The rules for traffic are new: what they leave out has to end.
     narrowed: Cell<bool>,
+    /// Since when hooks are let go whose connections have not been dealt with.
+    left_since: Cell<Option<Instant>>,
     scale: RefCell<Scale>,
     /// Endings that were no news, by rule.
     benign: RefCell<BTreeMap<String, u64>>,
@@ -67,15 +72,25 @@ pub struct Controller {
 }
 
 impl Controller {
-    /// Over what was loaded.
-    pub fn new(loaded: Loaded, facts: Facts, policy: Policy, clock: Clock) -> Self {
+    /// Over what was loaded and is attached.
+    pub fn new(
+        loaded: Loaded,
+        attached: Attached,
+        facts: Facts,
+        policy: Policy,
+        clock: Clock,
+    ) -> Self {
         let hub = Hub::new(facts.pinned.is_some(), facts.resumed);
+        // The rules and hooks of an earlier controller may have been others.
+        let narrowed = facts.resumed && !policy.traffic.is_all();
+        let left_since = (!attached.left().is_empty()).then(Instant::now);
         Self {
             loaded,
             facts,
-            interfaces: RefCell::default(),
+            attached: RefCell::new(attached),
             policy: RefCell::new(Rc::new(policy)),
-            narrowed: Cell::new(false),
+            narrowed: Cell::new(narrowed),
+            left_since: Cell::new(left_since),
             scale: RefCell::default(),
             benign: RefCell::default(),
             guarded: RefCell::default(),
@@ -117,14 +132,9 @@ impl Controller {
     pub fn status(&self) -> Status {
         Status::new(
             &self.facts,
-            self.interfaces.borrow().clone(),
+            describe(self.attached.borrow().attachments()),
             self.loaded.sizes,
         )
-    }
-
-    /// What is attached now.
-    pub fn set_interfaces(&self, interfaces: Vec<InterfaceStatus>) {
-        self.interfaces.replace(interfaces);
     }
 
     /// A record came out of the ring.

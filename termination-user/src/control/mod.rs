@@ -16,7 +16,7 @@
 //! | [`filter`], [`scale`] | rules for traffic in the kernel; what a sample stands for |
 //! | [`pins`], [`meta`], [`takeover`] | what outlives the controller |
 //! | [`attached`], [`attach`], [`hook`], [`holder`] | hooks, and who else holds them |
-//! | [`interfaces`], [`watch`], [`netns`] | which interfaces, and where |
+//! | [`wanted`], [`interfaces`], [`watch`], [`netns`] | which interfaces, and where |
 //! | [`sweep`], [`ring`], [`hub`] | timers; records in, records out |
 //! | [`instance`], [`privileges`], [`paths`], [`notify`], [`clock`], [`voice`] | what a daemon needs |
 
@@ -53,6 +53,7 @@ pub mod table;
 pub mod takeover;
 pub mod voice;
 pub mod waits;
+pub mod wanted;
 pub mod watch;
 
 pub use options::{Hooks, Mode, RunOptions, Takeover};

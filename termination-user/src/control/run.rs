@@ -2,7 +2,7 @@
 
 use std::{fs, io, path::PathBuf, rc::Rc, sync::Arc, time::Duration};
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     task::{JoinSet, LocalSet},
@@ -10,11 +10,10 @@ use tokio::{
 };
 
 use super::{
-    attach::{Attachment, Plan},
-    attached::{self, Attached, Wanted},
+    attach::Plan,
+    attached::{self, Attached},
     clock,
     controller::{Controller, Stage, settings},
-    hook::Hook,
     instance::Instance,
     load::Loaded,
     netns::{self, Netns},
@@ -25,9 +24,10 @@ use super::{
     programs::Programs,
     ring::{Pump, Ring},
     serve::{Listener, serve},
-    status::{Facts, InterfaceStatus, summary},
+    status::{Facts, summary},
     takeover::{claim_pins, open_table},
     voice::Voice,
+    wanted::Named,
     watch::{self, Watch},
 };
 use crate::{
@@ -51,18 +51,9 @@ pub fn run(options: RunOptions) -> anyhow::Result<()> {
         Some(path) => Policy::read(path)?,
         None => Policy::default(),
     };
-    let mut options = options;
-    let named = &policy.interfaces;
-    if options.interfaces.is_empty() {
-        options.interfaces.clone_from(&named.include);
-    }
-    options.hooks = options.hooks.or(named.hooks);
-    if options.interfaces.is_empty() {
-        bail!(
-            "no interface: name at least one with -i or in the policy, \
-             a pattern such as 'veth*', or any"
-        );
-    }
+    let named = Named::new(&options);
+    // Before anything is made.
+    named.with(&policy.interfaces)?;
     let voice = Voice {
         quiet: options.quiet,
     };
@@ -148,7 +139,7 @@ impl Session {
         let watch = netns::within(self.netns.as_deref(), watch::socket)?
             .and_then(Watch::new)
             .context("cannot listen to rtnetlink")?;
-        let mut attached = self.attached(programs);
+        let mut attached = self.attached(programs)?;
         // Connections count from here on.
         if let Err(error) = attached.start(self.resumed) {
             if let (Some(pins), false) = (&self.pins, self.resumed) {
@@ -176,8 +167,8 @@ impl Session {
             resumed: self.resumed,
             rfc1337,
         };
-        let controller = Rc::new(Controller::new(loaded, facts, self.policy.clone(), clock));
-        controller.set_interfaces(describe(&attached));
+        let policy = self.policy.clone();
+        let controller = Rc::new(Controller::new(loaded, attached, facts, policy, clock));
         voice.say(format_args!(
             "ready (pid {}, socket {})",
             std::process::id(),
@@ -196,7 +187,6 @@ impl Session {
             listener: &listener,
             clients: &mut clients,
             watch,
-            attached: &mut attached,
         };
         let outcome = self.wait(&controller, &mut loop_).await;
         // Nobody waits for the service manager here.
@@ -208,11 +198,9 @@ impl Session {
             Err(_) => self.pins.is_none(),
         };
         let ended = if detach {
-            self.end(&controller, attached, &mut pump, &mut clients)
-                .await
+            self.end(&controller, &mut pump, &mut clients).await
         } else {
-            self.leave(&controller, attached, &mut pump, &mut clients)
-                .await;
+            self.leave(&controller, &mut pump, &mut clients).await;
             Ok(())
         };
         for line in summary(&controller.counters()?) {
@@ -242,25 +230,12 @@ impl Session {
         }
     }
 
-    fn attached(&self, programs: Programs) -> Attached {
-        let RunOptions {
-            mode,
-            hooks,
-            clsact,
-            interfaces,
-            ..
-        } = &self.options;
-        let plan = Plan {
-            mode: *mode,
-            hooks: *hooks,
-            clsact: *clsact,
-        };
-        let wanted = Wanted {
-            patterns: interfaces.clone(),
-            without: self.policy.interfaces.exclude.clone(),
-        };
-        let netns = self.netns.clone();
-        Attached::new(programs, plan, wanted, netns, self.voice)
+    fn attached(&self, programs: Programs) -> anyhow::Result<Attached> {
+        let RunOptions { mode, clsact, .. } = self.options;
+        let plan = Plan { mode, clsact };
+        let named = Named::new(&self.options);
+        let (policy, netns) = (&self.policy.interfaces, self.netns.clone());
+        Attached::new(programs, plan, named, policy, netns, self.voice)
     }
 
     /// Observes until a signal or a question says to stop.
@@ -273,7 +248,6 @@ impl Session {
             listener,
             clients,
             watch,
-            attached,
         }: &mut Loop<'_>,
     ) -> anyhow::Result<Stop> {
         let voice = self.voice;
@@ -322,10 +296,8 @@ impl Session {
                 Some(_) = clients.join_next() => {}
                 changed = watch.changed() => {
                     changed.context("cannot listen to rtnetlink")?;
-                    match attached.follow() {
-                        Ok(true) => controller.set_interfaces(describe(attached)),
-                        Ok(false) => {}
-                        Err(error) => voice.warn(format_args!("{error:#}")),
+                    if let Err(error) = controller.attached.borrow_mut().follow() {
+                        voice.warn(format_args!("{error:#}"));
                     }
                 }
                 _ = signals.interrupt.recv() => return Ok(Stop::Detach),
@@ -346,14 +318,13 @@ impl Session {
     async fn end(
         &self,
         controller: &Rc<Controller>,
-        mut attached: Attached,
         pump: &mut Pump,
         clients: &mut JoinSet<()>,
     ) -> anyhow::Result<()> {
         // First no more segments, then the ends: so nothing opens behind the
         // sweep, and the sums come out even. A clsact filter has to be removed
         // where the interface is.
-        let detached = attached.detach();
+        let detached = controller.attached.borrow_mut().detach();
         let ended = controller.end_all(pump).await;
         controller.hub.borrow_mut().close();
         controller.stage.send_replace(Stage::Stopped);
@@ -368,18 +339,11 @@ impl Session {
     }
 
     /// Goes, and leaves everything to the next controller.
-    async fn leave(
-        &self,
-        controller: &Rc<Controller>,
-        attached: Attached,
-        pump: &mut Pump,
-        clients: &mut JoinSet<()>,
-    ) {
+    async fn leave(&self, controller: &Rc<Controller>, pump: &mut Pump, clients: &mut JoinSet<()>) {
         controller.last_words(pump).await;
         controller.hub.borrow_mut().close();
         let done = async { while clients.join_next().await.is_some() {} };
         let _ = timeout(LAST_WORDS, done).await;
-        drop(attached);
         self.voice.say(format_args!(
             "what is attached stays, and goes on being tracked: take it over with \
              `termination run --persist`, or end it with `termination detach`",
@@ -394,19 +358,6 @@ struct Loop<'a> {
     listener: &'a Listener,
     clients: &'a mut JoinSet<()>,
     watch: Watch,
-    attached: &'a mut Attached,
-}
-
-/// What is attached, for the status.
-fn describe(attached: &Attached) -> Vec<InterfaceStatus> {
-    let via = |hook: &Option<Hook>| hook.as_ref().map(|hook| hook.via.name());
-    let describe = |attachment: &Attachment| InterfaceStatus {
-        name: attachment.interface.name.clone(),
-        index: attachment.interface.index,
-        ingress: via(&attachment.ingress),
-        egress: via(&attachment.egress),
-    };
-    attached.attachments().iter().map(describe).collect()
 }
 
 /// `net.ipv4.tcp_rfc1337` of the caller's network namespace (/proc/sys/net

@@ -8,7 +8,7 @@ use termination_common::{
     taxonomy::Ending,
 };
 
-use super::{load::Sizes, netns::Netns};
+use super::{attach::Attachment, hook::Hook, load::Sizes, netns::Netns};
 use crate::report::{self, Timestamp};
 
 /// An interface in [`Status`].
@@ -22,6 +22,18 @@ pub struct InterfaceStatus {
     pub ingress: Option<&'static str>,
     /// `tcx`, `clsact`; null where not observed.
     pub egress: Option<&'static str>,
+}
+
+/// What is attached, for the status.
+pub fn describe(attachments: &[Attachment]) -> Vec<InterfaceStatus> {
+    let via = |hook: &Option<Hook>| hook.as_ref().map(|hook| hook.via.name());
+    let describe = |attachment: &Attachment| InterfaceStatus {
+        name: attachment.interface.name.clone(),
+        index: attachment.interface.index,
+        ingress: via(&attachment.ingress),
+        egress: via(&attachment.egress),
+    };
+    attachments.iter().map(describe).collect()
 }
 
 /// `"type":"status"`: what runs.

@@ -56,6 +56,16 @@ pub(super) struct Interfaces {
     #[serde(default)]
     pub(super) exclude: Vec<Spanned<String>>,
     pub(super) hooks: Option<Spanned<String>>,
+    #[serde(default, rename = "for")]
+    pub(super) rules: Vec<Spanned<HooksFor>>,
+}
+
+/// The hooks of some interfaces.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct HooksFor {
+    pub(super) names: Vec<Spanned<String>>,
+    pub(super) hooks: Spanned<String>,
 }
 
 /// Which connections.

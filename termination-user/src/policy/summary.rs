@@ -10,6 +10,7 @@ use super::{
     Policy,
     endings::Benign,
     guards,
+    interfaces::word as hooks_word,
     timers::{ROWS, notes},
     traffic::Ports,
 };
@@ -98,7 +99,10 @@ impl Summary {
             interfaces: json!({
                 "include": interfaces.include,
                 "exclude": interfaces.exclude,
-                "hooks": interfaces.hooks_name(),
+                "hooks": hooks_word(interfaces.hooks),
+                "for": interfaces.rules.iter().map(|rule| json!({
+                    "names": rule.names, "hooks": hooks_word(rule.hooks),
+                })).collect::<Vec<_>>(),
             }),
             traffic: json!({
                 "include": texts(&traffic.include),
@@ -161,6 +165,11 @@ impl Summary {
             line("  without", &without.join(", "));
         }
         line("hooks", interfaces["hooks"].as_str().unwrap_or_default());
+        for rule in interfaces["for"].as_array().into_iter().flatten() {
+            let hooks = rule["hooks"].as_str().unwrap_or_default();
+            let names = array(&rule["names"]).join(", ");
+            line("", &format!("{hooks} for {names}"));
+        }
         line("prefixes", &listed(&array(&traffic["include"]), "all"));
         let without = array(&traffic["exclude"]);
         if !without.is_empty() {

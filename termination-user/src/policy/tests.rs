@@ -45,12 +45,14 @@ fn the_reference_says_every_default() {
                 || line.contains(" = [")
                 || line.contains(" = t")
                 || line.starts_with("name = ")
+                || line.starts_with("hooks = ")
         })
         .map(|line| format!("{line}\n"))
         .collect();
     let policy = parse(&shown).unwrap_or_else(|error| panic!("{shown}\n{error}"));
     assert_eq!(policy.benign[0].name, "health checks");
     assert_eq!(policy.benign[0].without_data, Some(true));
+    assert_eq!(policy.interfaces.rules.len(), 1);
     assert!(!policy.endings.has(7), "graceful is not among those shown");
 }
 
@@ -69,7 +71,7 @@ fn what_is_said_takes_effect() {
     assert_eq!(policy.timers.syn_sent, Timers::DEFAULT.syn_sent);
     assert_eq!(policy.endings.names(), Some(vec!["reset"]));
     assert_eq!(policy.interfaces.include, ["eth*"]);
-    assert_eq!(policy.interfaces.hooks_name(), "egress");
+    assert_eq!(interfaces::word(policy.interfaces.hooks), "egress");
     assert_eq!(policy.traffic.sample, 10);
     let Guards { blind, time_wait } = policy.guards;
     assert_eq!((blind, time_wait), (Guard::On, Guard::DryRun));
@@ -181,6 +183,17 @@ fn every_refusal_names_line_and_key() {
             "none of",
         ),
         (
+            "[[interfaces.for]]\nnames = ['a']\nhooks = 'none'\n",
+            "line 3: interfaces.for.hooks",
+            "none of",
+        ),
+        (
+            "\n[[interfaces.for]]\nnames = []\nhooks = 'both'\n",
+            "line 2: interfaces.for",
+            "names no interface",
+        ),
+        ("[[interfaces.for]]\nnames = ['a']\n", "line 1", "hooks"),
+        (
             "[[benign]]\nname = 'x'\n",
             "line 1: benign \"x\"",
             "no condition",
@@ -196,6 +209,24 @@ fn every_refusal_names_line_and_key() {
             message.contains(line) && message.contains(word),
             "{text:?}: {message}"
         );
+    }
+}
+
+#[test]
+fn the_first_rule_that_names_an_interface_has_it() {
+    let interfaces = parse(
+        "[interfaces]\nhooks = 'both'\n[[interfaces.for]]\nnames = ['veth1', 'br?']\n\
+         hooks = 'egress'\n[[interfaces.for]]\nnames = ['veth*']\nhooks = 'auto'\n",
+    )
+    .unwrap()
+    .interfaces;
+    for (name, hooks) in [
+        ("eth0", "both"),
+        ("br0", "egress"),
+        ("veth1", "egress"),
+        ("veth2", "auto"),
+    ] {
+        assert_eq!(interfaces::word(interfaces.hooks_of(name)), hooks, "{name}");
     }
 }
 

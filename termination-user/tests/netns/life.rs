@@ -46,8 +46,15 @@ impl Observer {
     /// Starts it so that its words can be read when it has stopped
     /// ([`Observer::last_words`]).
     pub(crate) fn start_loud(&mut self) {
+        self.start_loud_with(&[]);
+    }
+
+    /// The same, with more arguments.
+    pub(crate) fn start_loud_with(&mut self, arguments: &[&str]) {
         assert!(self.child.is_none(), "it runs already");
-        self.child = Some(self.loud().stderr(Stdio::piped()).spawn().unwrap());
+        let mut command = self.loud();
+        let command = command.args(arguments).stderr(Stdio::piped());
+        self.child = Some(command.spawn().unwrap());
     }
 
     /// Stops it, and returns all that it has said.

@@ -1,6 +1,6 @@
 //! A policy file anew.
 
-use std::rc::Rc;
+use std::{rc::Rc, time::Instant};
 
 use anyhow::{Context as _, bail};
 use termination_common::{
@@ -13,10 +13,12 @@ use crate::policy::Policy;
 
 impl Controller {
     /// Puts the policy file into effect anew. On failure the old one stays.
+    /// Says what has changed about interfaces.
     ///
     /// # Errors
     ///
-    /// What is wrong with the file, with line and key.
+    /// What is wrong with the file, with line and key; an interface that it names
+    /// refuses.
     pub fn reload(&self) -> anyhow::Result<String> {
         let Some(path) = &self.facts.policy else {
             bail!(
@@ -25,19 +27,32 @@ impl Controller {
             );
         };
         let policy = Policy::read(path)?;
-        let moved = policy.interfaces != self.policy().interfaces;
-        self.apply(policy)
+        let changed = self
+            .apply(policy)
             .with_context(|| format!("cannot put {} into effect", path.display()))?;
-        let more = if moved {
-            "; its interfaces are for the next `termination run`"
-        } else {
-            ""
-        };
-        Ok(format!("policy {} is in effect{more}", path.display()))
+        let first = format!("policy {} is in effect", path.display());
+        let said: Vec<_> = std::iter::once(first).chain(changed).collect();
+        Ok(said.join("; "))
     }
 
-    /// Puts a policy into effect.
-    fn apply(&self, policy: Policy) -> anyhow::Result<()> {
+    /// Puts a policy into effect, whole or not at all: first what can be taken
+    /// back.
+    fn apply(&self, policy: Policy) -> anyhow::Result<Vec<String>> {
+        let mut attached = self.attached.borrow_mut();
+        let change = attached.prepare(&policy.interfaces)?;
+        if let Err(error) = self.enforce(policy) {
+            attached.abandon(change)?;
+            return Err(error);
+        }
+        let said = attached.commit(change)?;
+        if !attached.left().is_empty() {
+            self.left_since.set(Some(Instant::now()));
+        }
+        Ok(said)
+    }
+
+    /// Puts into effect what a policy says of connections.
+    fn enforce(&self, policy: Policy) -> anyhow::Result<()> {
         let old = self.policy();
         let counters = self.counters()?;
         self.loaded

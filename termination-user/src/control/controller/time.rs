@@ -6,7 +6,8 @@ use std::time::Duration;
 use anyhow::Context as _;
 use termination_common::{
     exchange::{Operation, SWEEP_BATCH},
-    slot::SlotId,
+    slot::{SlotId, bit},
+    state::Snapshot,
 };
 use tokio::{
     task,
@@ -28,6 +29,10 @@ use crate::policy::HostRules;
 /// of the records that the smallest default ring holds.
 const BATCHES_A_TURN: usize = 32;
 
+/// A direction moves to another hook once its own has been silent for a second;
+/// after twice that, whatever has not moved is seen nowhere else, or says nothing.
+const ELSEWHERE: Duration = Duration::from_secs(2);
+
 /// How long the end waits in all for followers that are behind.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -41,6 +46,11 @@ impl Controller {
     pub async fn look_at_timers(&self, pump: &mut Pump) -> anyhow::Result<Tally> {
         if self.narrowed.get() {
             self.end_what_is_left_out(pump).await?;
+        }
+        if let Some(since) = self.left_since.get()
+            && since.elapsed() >= ELSEWHERE
+        {
+            self.end_what_is_not_watched(pump).await?;
         }
         let ids = sweep::due(
             &self.loaded.table,
@@ -70,6 +80,33 @@ impl Controller {
         }
         let tally = self.act(Operation::Shutdown, ids, pump).await?;
         self.narrowed.set(passed_over || tally.contended > 0);
+        Ok(())
+    }
+
+    /// The same of what was seen only at hooks that were let go on purpose. What
+    /// is seen at another hook as well has moved there by now.
+    async fn end_what_is_not_watched(&self, pump: &mut Pump) -> anyhow::Result<()> {
+        let left = self.attached.borrow().left().to_vec();
+        let table = &self.loaded.table;
+        let mut ids = Vec::new();
+        let mut passed_over = false;
+        for index in table.occupied() {
+            match table.hot(index) {
+                Some(hot) if Snapshot(hot.word).is_live() => {
+                    let mut seen = hot.half.iter().filter(|half| half.is(bit::SEEN));
+                    if seen.all(|half| left.contains(&half.home)) {
+                        ids.push(table::id(index, Snapshot(hot.word)));
+                    }
+                }
+                Some(_) => {}
+                None => passed_over = true,
+            }
+        }
+        let tally = self.act(Operation::Shutdown, ids, pump).await?;
+        if !passed_over && tally.contended == 0 {
+            self.left_since.set(None);
+            self.attached.borrow_mut().forget_left();
+        }
         Ok(())
     }
 
