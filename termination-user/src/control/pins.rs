@@ -5,6 +5,7 @@
 //! /sys/fs/bpf/termination      locked by the controller (--pin-dir)
 //! └── v1                       the ABI
 //!     ├── maps/META, HOT, …    META last: with it the table is whole
+//!     ├── policy               link to the policy file in force
 //!     ├── programs/sweep, …    as they are attached
 //!     └── links/3_ingress_native, 3_egress_tcx, …
 //! ```
@@ -221,6 +222,26 @@ impl Pins {
     /// Where a hook is pinned.
     pub fn hook(&self, name: HookName) -> PathBuf {
         self.home.join("links").join(name.to_string())
+    }
+
+    /// Remembers which policy file is in force; `None`: none.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel answered.
+    pub fn set_policy(&self, file: Option<&Path>) -> Result<(), PinError> {
+        let path = self.home.join("policy");
+        remove(&path)?;
+        let Some(file) = file else {
+            return Ok(());
+        };
+        let file = std::path::absolute(file).map_err(at("find", file))?;
+        std::os::unix::fs::symlink(&file, &path).map_err(at("make the link", &path))
+    }
+
+    /// The policy file that was in force; `None`: none, or nobody knows.
+    pub fn policy(&self) -> Option<PathBuf> {
+        fs::read_link(self.home.join("policy")).ok()
     }
 
     /// Opens a map.

@@ -1,6 +1,12 @@
 //! `termination run`, from start to exit.
 
-use std::{fs, io, path::PathBuf, rc::Rc, sync::Arc, time::Duration};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    rc::Rc,
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::Context as _;
 use tokio::{
@@ -61,7 +67,9 @@ pub fn run(options: RunOptions) -> anyhow::Result<()> {
     let netns = options.netns.as_deref().map(Netns::open).transpose()?;
     let netns = netns.map(Arc::new);
     let pins = claim_pins(&options, netns.as_deref(), voice)?;
+    let before = pins.as_ref().and_then(|pins| pins.policy());
     let (table, resumed) = open_table(&options, pins.as_ref(), netns.as_deref(), voice)?;
+    say_policy(options.policy.as_deref(), before.as_deref(), voice);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -77,6 +85,27 @@ pub fn run(options: RunOptions) -> anyhow::Result<()> {
     let outcome = runtime.block_on(LocalSet::new().run_until(session.observe(table)));
     drop(instance);
     outcome
+}
+
+/// Which policy is in force from now on, and `before` it. The command line alone
+/// decides; so that nobody forgets, what it leaves behind is said.
+fn say_policy(now: Option<&Path>, before: Option<&Path>, voice: Voice) {
+    match (now, before) {
+        (Some(now), before) => {
+            voice.say(format_args!("policy {}", now.display()));
+            if let Some(before) = before
+                && std::path::absolute(now).is_ok_and(|now| now != before)
+            {
+                voice.warn(format_args!("it takes the place of {}", before.display()));
+            }
+        }
+        (None, None) => voice.say("policy: the defaults"),
+        (None, Some(before)) => voice.warn(format_args!(
+            "without --policy the defaults take the place of the policy {}; \
+             to go on with it: --policy {0}",
+            before.display()
+        )),
+    }
 }
 
 /// What was asked for and found, before anything is attached.
@@ -146,6 +175,9 @@ impl Session {
                 attached::forget(pins, self.netns.as_deref())?;
             }
             return Err(error);
+        }
+        if let Some(pins) = &self.pins {
+            pins.set_policy(self.options.policy.as_deref())?;
         }
         let sizes = loaded.sizes;
         voice.say(format_args!(

@@ -19,6 +19,7 @@ use crate::{
     policy::File,
 };
 
+const SIGTERM: i32 = 15;
 const CLIENT_FIRST: Expected = ("graceful", "originator", None, Some("originator"));
 
 /// A connection through the loopback of a namespace.
@@ -246,4 +247,38 @@ fn an_interface_that_refuses_leaves_all_as_it_was() {
     let ending = observer.ending(tuple);
     assert_eq!(ending["ending"], "reset", "the old timers held: {ending:#}");
     assert_eq!(observer.stats()["opened"], 1);
+}
+
+#[test]
+fn which_policy_is_in_force_is_said() {
+    let pair = Pair::new().unwrap();
+    let file = File::new("said", "[timers]\nmsl = 20\n");
+    let mut observer = Observer::new(&pair.server.namespace, &pair.server.interface, &[], true);
+    let mut words = |arguments: &[&str]| {
+        observer.start_loud_with(arguments);
+        observer.until_ready();
+        observer.last_words(SIGTERM)
+    };
+    let said = words(&["--policy", file.path()]);
+    assert!(
+        said.contains(&format!("policy {}\n", file.path())),
+        "{said}"
+    );
+    let said = words(&["--policy", file.path()]);
+    assert!(!said.contains("the place of"), "{said}");
+    let said = words(&[]);
+    let warning = format!("the defaults take the place of the policy {}", file.path());
+    assert!(said.contains(&warning), "{said}");
+    assert!(
+        said.contains(&format!("--policy {}\n", file.path())),
+        "{said}"
+    );
+    // Then that is how it is.
+    let said = words(&[]);
+    assert!(said.contains("policy: the defaults\n"), "{said}");
+    let other = File::new("said-too", "");
+    words(&["--policy", file.path()]);
+    let said = words(&["--policy", other.path()]);
+    let warning = format!("it takes the place of {}", file.path());
+    assert!(said.contains(&warning), "{said}");
 }
