@@ -3,7 +3,7 @@
 
 use crate::{
     counters::{self, Event, Loss},
-    engine::{self, Effects, Flow},
+    engine::{self, Effects, Flow, linger},
     segment::Segment,
     slot::bit,
     state::{Snapshot, fact},
@@ -203,7 +203,12 @@ fn displace<M: Memory>(
         let effects = if attempt {
             timer::drop_observed(&mut flow, segment.time, true)
         } else if state.is_time_wait() {
-            Effects::sequel(Sequel::Evicted)
+            let over = linger::is_over(flow.half, segment.tick(), memory.settings());
+            Effects::sequel(if over {
+                Sequel::Expired
+            } else {
+                Sequel::Evicted
+            })
         } else {
             Effects::NONE
         };

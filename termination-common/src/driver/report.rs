@@ -3,11 +3,12 @@
 
 use crate::{
     counters::{self, Event, Loss},
-    engine::{self, Effects, Flow},
+    engine::{self, Effects, Flow, linger::over_at},
     segment::Segment,
     state::Snapshot,
     table::{Head, HotRef, LINE, LineRef, Memory, SlotRef, entry},
-    taxonomy::Outcome,
+    taxonomy::{Outcome, Sequel},
+    time::untick,
 };
 
 use super::{Visit, unlock};
@@ -123,8 +124,15 @@ pub fn tell<M: Memory>(
             memory.count(counters::LOSS + Loss::RingFull as usize);
         }
     }
+    // Of a wait that was over before this segment: when it was.
+    let mut left_at = time;
     if effects.has(Event::TimeWait) {
         memory.count(counters::SEQUEL + effects.sequel_number() as usize);
+        if effects.sequel_number() == Sequel::Expired as u8
+            && let Some(slot) = memory.hot(index)
+        {
+            left_at = slot.halves(|half| untick(over_at(half, memory.settings()), time));
+        }
     }
     let wanted = memory.settings().events;
     let mut number = Event::TimeWait as u32;
@@ -132,9 +140,10 @@ pub fn tell<M: Memory>(
         if effects.0 & 1 << number != 0 {
             memory.count(counters::EVENT + number as usize);
             if wanted & 1 << number != 0 {
-                tell_event(memory, index, time, side, state, effects, number);
+                tell_event(memory, index, left_at, side, state, effects, number);
             }
         }
+        left_at = time;
         number += 1;
     }
     state

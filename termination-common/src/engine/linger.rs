@@ -11,9 +11,10 @@ use crate::{
     history::Letter,
     policy::{Settings, setting},
     segment::{Flags, Segment, mark},
-    serial::{after, before},
-    slot::bit,
+    serial::{after, before, latest},
+    slot::{Half, bit},
     taxonomy::{Answer, Holder, Outcome, Sequel},
+    time::Tick,
     tuple::Side,
 };
 
@@ -76,6 +77,20 @@ fn linger(flow: &mut Flow<'_>, segment: &Segment, settings: &Settings) -> Effect
     Effects::event(Event::StraySegment)
 }
 
+/// When the TIME_WAIT in this slot is over.
+#[inline(always)]
+pub fn over_at(half: &[Half; 2], settings: &Settings) -> Tick {
+    let [a, b] = half;
+    latest(a.last, b.last).wrapping_add(settings.time_wait)
+}
+
+/// It is over at `now`, and nobody has looked since: with a controller, within
+/// a tick of its clock, without one, for days.
+#[inline(always)]
+pub fn is_over(half: &[Half; 2], now: Tick, settings: &Settings) -> bool {
+    now.wrapping_sub(over_at(half, settings)).cast_signed() >= 0
+}
+
 /// `side` holds the TIME_WAIT.
 #[inline(always)]
 fn holds(flow: &Flow<'_>, side: Side) -> bool {
@@ -96,6 +111,14 @@ fn time_wait(flow: &mut Flow<'_>, segment: &Segment, settings: &Settings) -> Eff
     let last_ts = flow.cold_half(x).edge;
     let stamped = segment.has(mark::TIMESTAMPS) && last_ts != 0;
     let outdated = stamped && before(segment.tsval, last_ts);
+    let over = is_over(flow.half, segment.tick(), settings);
+    if over && segment.flags.rst() {
+        return stray;
+    }
+    if over && segment.flags.syn() && !segment.flags.ack() {
+        // It reuses nothing: it opens, as where a controller has freed the slot.
+        return Effects::sequel(Sequel::Expired).with(Effects::REOPEN);
+    }
     answered(flow, segment);
     if segment.flags.rst() {
         return assassinate(flow, segment, settings, outdated);
@@ -127,7 +150,7 @@ fn time_wait(flow: &mut Flow<'_>, segment: &Segment, settings: &Settings) -> Eff
         }
         return stray.and(restart(flow, segment, false));
     }
-    if holds(flow, y) && (segment.flags.ack() || outdated) {
+    if !over && holds(flow, y) && (segment.flags.ack() || outdated) {
         let fin = segment.flags.fin();
         return stray.and(restart(flow, segment, fin));
     }

@@ -30,12 +30,12 @@ unsafe impl Plain for SweepHeader {}
 unsafe impl Plain for SweepRequest {}
 // SAFETY: repr(C) around an array of u64.
 unsafe impl Plain for Counters {}
-// SAFETY: repr(C); eight u32.
+// SAFETY: repr(C); nine u32.
 unsafe impl Plain for Settings {}
 // SAFETY: repr(C); 4 + 4 * 4 = 20 bytes of integers, checked in traffic.rs.
 unsafe impl Plain for PrefixKey {}
 
-const _: () = assert!(size_of::<Settings>() == 32);
+const _: () = assert!(size_of::<Settings>() == 36);
 
 /// The bytes of a value.
 pub fn bytes_of<T: Plain>(value: &T) -> &[u8] {

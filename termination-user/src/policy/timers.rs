@@ -169,6 +169,7 @@ pub(super) fn build(policy: &mut Policy, file: file::Timers) -> Result<(), Refus
         }
     }
     policy.settings.reset_linger = policy.timers.reset_linger;
+    policy.settings.time_wait = policy.timers.time_wait;
     let at = |index: usize| written.get(index)?.as_ref().map(|value| value.span().start);
     contradiction(policy, at(9), at(10))
 }

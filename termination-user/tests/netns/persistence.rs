@@ -337,6 +337,40 @@ fn what_ran_out_meanwhile_has_its_own_time() {
 }
 
 #[test]
+fn a_wait_that_was_over_is_not_reused() {
+    const TIME_WAIT: f64 = 0.4;
+    let pair = Pair::new().unwrap();
+    let mut observer = Observer::new(&pair.server.namespace, &pair.server.interface, &[], true);
+    let policy = observer.file("policy.toml");
+    fs::write(&policy, "[timers]\nmsl = 0.2\n").unwrap();
+    let arguments = ["--policy", policy.to_str().unwrap()];
+    observer.start_with(&arguments);
+    observer.until_ready();
+    let service = Service::open(&pair, Family::V4).unwrap();
+    observer.kill();
+    // The server holds the kernel's TIME_WAIT, so that the client may call again.
+    let tuple = endings::closed_first_by(Side::Server, &service).unwrap();
+    let since = Instant::now();
+    wait_for("the wait to be over", PATIENCE, || {
+        (since.elapsed() > Duration::from_millis(1100)).then_some(())
+    });
+    let again = service.caller_again(tuple).unwrap();
+    let again = service.connect_by(again, tuple).unwrap();
+    observer.start_with(&arguments);
+    observer.until_ready();
+    let over = observer.reports("time_wait", tuple, 1).remove(0);
+    assert_eq!(over["sequel"], "expired", "{over:#}");
+    let entered = observer.ending(tuple);
+    assert_eq!(over["id"], entered["id"], "{over:#}");
+    let held = seconds(&over["left_at"]) - seconds(&entered["ended_at"]);
+    assert!((held - TIME_WAIT).abs() < 0.01, "held for {held} s");
+    let stats = observer.stats();
+    assert_eq!(stats["opened"], 2, "{stats:#}");
+    assert_eq!(stats["live"]["established"], 1, "{stats:#}");
+    drop(again);
+}
+
+#[test]
 fn what_did_not_fit_into_the_ring_is_found_in_the_table() {
     /// More than the smallest ring holds: 64 KiB, 224 bytes a record.
     const COUNT: usize = 400;

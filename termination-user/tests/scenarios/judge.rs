@@ -7,7 +7,8 @@
 //! the first FIN to its ack and to the other FIN), `seen=`, `history=`,
 //! `duration=` (milliseconds) those that the expectation names. Pairs are
 //! originator/responder. The end of a TIME_WAIT is
-//! `time_wait SEQUEL [restarts=ALL/BY_FIN]`, with `answer=` where it met a SYN;
+//! `time_wait SEQUEL [restarts=ALL/BY_FIN] [left=MILLISECONDS after the ending]`,
+//! with `answer=` where it met a SYN;
 //! an event is its name, `rst_rejected` and `rst_guarded` with `by=` and, where
 //! there is one, `verdict=`, the second with `guarded=` as well. Events that
 //! are commonplace count only where the scenario names them. A connection that
@@ -136,6 +137,8 @@ fn line(record: &Record) -> Line {
                 ("time_wait", sequel.name().into()),
                 ("restarts", format!("{}/{by_fin}", restarts.all)),
             ];
+            let left = record.time.saturating_sub(record.copy.cold.turned_at);
+            parts.push(("left", (left as f64 / 1e6).round().to_string()));
             let answer = facts::answer(&record.copy);
             parts.extend(answer.map(|answer| ("answer", answer.name().into())));
             Line { parts }

@@ -11,8 +11,9 @@
 //! `mptcp`, `padded`. The window is 64 KiB after a scaled handshake.
 //!
 //! Other lines: `open` (a handshake with window scaling), `isn O N`,
-//! `wait TIME` (`s` or `ms`; timers act), `rfc1337`, `guard NAME off|dry_run|on`
-//! (policy), `# comment`.
+//! `wait TIME` (`s` or `ms`; timers act), `pass TIME` (nobody looks at timers,
+//! but the capture reader at the next segment), `rfc1337`, `guard NAME
+//! off|dry_run|on` (policy), `# comment`.
 //! Segments are 1 ms apart.
 
 use std::net::SocketAddr;
@@ -88,6 +89,7 @@ impl Writer {
                 self.time += duration(time);
                 self.acts.push(Act::Sweep(self.time));
             }
+            ["pass", time] => self.time += duration(time),
             ["rfc1337"] => {
                 let bit = setting::RFC1337;
                 self.acts.push(Act::Flags(bit, bit));

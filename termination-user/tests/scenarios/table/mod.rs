@@ -20,7 +20,8 @@ pub(crate) struct Scenario {
     pub(crate) expected: &'static [&'static str],
     /// Only by this route.
     route: Option<Route>,
-    /// Means something only to who knows interfaces, hooks or checksums.
+    /// Means something only to who knows interfaces, hooks or checksums, or may
+    /// leave timers alone.
     pub(crate) needs_hooks: bool,
 }
 

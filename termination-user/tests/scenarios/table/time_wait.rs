@@ -64,6 +64,21 @@ macro_rules! plain {
 }
 
 pub(super) const TABLE: &[Scenario] = &[
+    plain!(
+        "over_before_anybody_looked",
+        "2 MSL have passed, and no controller runs: a SYN reuses nothing",
+        "pass 1000s\nO S 5000 ws=7\nR SA 9000 5001 ws=7\nO A 5001 9001",
+        "time_wait expired restarts=0/0 left=60000|60001",
+        "live established"
+    ),
+    plain!(
+        "over_and_a_stray",
+        "nothing is left to be restarted, killed or resurrected",
+        "pass 1000s\nO FA 1 2\nO RA 2 2\nR A 2 2\npass 1s\nO S 5000 ws=7\nwait 61s",
+        "time_wait expired restarts=0/0 left=60000|60001",
+        "unanswered by=responder phase=syn_sent"
+    )
+    .needs_hooks(),
     waiting!("restart_by_fin", "a FIN again", "R FA 1 2\nO A 2 2", "1/1"),
     waiting!(
         "restart_by_fins",
