@@ -3,14 +3,19 @@
 #![no_std]
 #![cfg_attr(target_arch = "bpf", no_main)]
 
+// Here and not in the library: a map of the library is in every object that is
+// linked with it, and two million entries are made by every `termination run`.
+#[cfg(target_arch = "bpf")]
+mod draw;
+#[cfg(target_arch = "bpf")]
+mod rivals;
+
 #[cfg(target_arch = "bpf")]
 mod entry {
     use aya_ebpf::{bindings::xdp_action::XDP_PASS, macros::xdp, programs::XdpContext};
-    use termination_ebpf::{
-        draw,
-        programs::{self, Live},
-        rivals,
-    };
+    use termination_ebpf::programs::{self, Live};
+
+    use crate::{draw, rivals};
 
     /// Nothing: what BPF_PROG_TEST_RUN itself takes.
     #[xdp(frags)]

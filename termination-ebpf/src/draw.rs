@@ -8,7 +8,7 @@ use aya_ebpf::{btf_maps::Array, macros::btf_map, programs::XdpContext};
 
 /// What to draw from; user space writes it before each run.
 #[repr(C)]
-pub struct Draw {
+pub(crate) struct Draw {
     /// Frames so far.
     pub count: u64,
     /// Number of connections - 1; the number is a power of two.
@@ -31,7 +31,7 @@ pub struct Draw {
 
 /// One element.
 #[btf_map]
-pub static DRAW: Array<Draw, 1> = Array::new();
+pub(crate) static DRAW: Array<Draw, 1> = Array::new();
 
 // Where things are in a frame of Ethernet, IPv4 without options and TCP.
 const SOURCE: usize = 26;
@@ -48,7 +48,7 @@ const SPREAD: u32 = 0x9e37_79b1;
 /// Writes the next connection into the frame. Its checksum stays what it was:
 /// the urgent pointer, which nobody reads without URG, makes up for the rest.
 #[inline(always)]
-pub fn draw(context: &XdpContext) {
+pub(crate) fn draw(context: &XdpContext) {
     let Some(draw) = DRAW.get_ptr_mut(0) else {
         return;
     };

@@ -5,7 +5,7 @@
 //! the rules
 //! for traffic ([`filter`]), a frame's bytes ([`packet`]) and the bodies of the
 //! programs ([`programs`]).
-//! Two objects are linked from this crate: `live.rs` and `replay.rs`.
+//! Three objects are linked from this crate: `live.rs`, `replay.rs` and `bench.rs`.
 #![no_std]
 #![cfg_attr(target_arch = "bpf", feature(asm_experimental_arch, core_intrinsics))]
 #![cfg_attr(
@@ -13,8 +13,6 @@
     expect(internal_features, reason = "BPF has no AtomicU64::compare_exchange")
 )]
 
-#[cfg(target_arch = "bpf")]
-pub mod draw;
 #[cfg(target_arch = "bpf")]
 pub mod filter;
 #[cfg(target_arch = "bpf")]
@@ -25,8 +23,6 @@ pub mod memory;
 pub mod packet;
 #[cfg(target_arch = "bpf")]
 pub mod programs;
-#[cfg(target_arch = "bpf")]
-pub mod rivals;
 
 /// A panic cannot be reached: the verifier refuses programs with a loop that
 /// has no end. It must exist all the same.

@@ -9,7 +9,7 @@ use aya_ebpf::{
 };
 use termination_common::{segment::Segment, tuple::Tuple};
 
-use crate::{
+use termination_ebpf::{
     memory::scratch,
     programs::{Source, parse_only},
 };
@@ -29,7 +29,7 @@ struct Half {
 /// A connection: 64 bytes.
 #[derive(Clone, Copy)]
 #[repr(C)]
-pub struct Kept {
+pub(crate) struct Kept {
     lower: Half,
     higher: Half,
 }
@@ -41,17 +41,17 @@ const ENTRIES: usize = 1 << 21;
 
 /// By tuple.
 #[btf_map]
-pub static HASH: HashMap<Tuple, Kept, ENTRIES> = HashMap::new();
+pub(crate) static HASH: HashMap<Tuple, Kept, ENTRIES> = HashMap::new();
 
 /// By tuple; forgets what was not used for long.
 #[btf_map]
-pub static LRU: LruHashMap<Tuple, Kept, ENTRIES> = LruHashMap::new();
+pub(crate) static LRU: LruHashMap<Tuple, Kept, ENTRIES> = LruHashMap::new();
 
 macro_rules! rival {
     ($(#[$doc:meta])* $name:ident, $map:ident) => {
         $(#[$doc])*
         #[inline(always)]
-        pub fn $name<S: Source>(context: &XdpContext) -> u32 {
+        pub(crate) fn $name<S: Source>(context: &XdpContext) -> u32 {
             let verdict = parse_only::<S>(context);
             if let Some(segment) = scratch() {
                 // SAFETY: no arguments.
