@@ -2,8 +2,10 @@
 //! record in the ring buffer, and the request to `sweep`.
 
 use crate::{
+    counters::Event,
     policy::Timers,
     slot::{Slot, SlotId},
+    taxonomy::Ending,
 };
 
 /// One element of the ring buffer: what happened, and the slot as it was then.
@@ -27,6 +29,30 @@ pub struct Record {
     pub time: u64,
     /// The slot.
     pub copy: Slot,
+}
+
+/// The whole ring, in the parts in which [`share`] counts.
+pub const WHOLE: u64 = 8;
+
+/// How much of the ring may be filled when a record is added, in parts of
+/// [`WHOLE`]: what matters less gives way first.
+///
+/// An ending of a connection that was established, and the end of a TIME_WAIT,
+/// may fill it. An attempt's ending leaves a quarter to those: a flood brings
+/// hundreds of thousands of them, which stay in the table until there is room,
+/// or are counted. Events, such as one for each blind RST of a storm, leave half:
+/// they are counted in any case.
+#[inline(always)]
+pub const fn share(event: u8, ending: u8) -> u64 {
+    if event == Event::TimeWait as u8 {
+        WHOLE
+    } else if event != Event::Ending as u8 {
+        WHOLE / 2
+    } else if ending <= Ending::HandshakeAborted as u8 || ending == Ending::Evicted as u8 {
+        WHOLE - WHOLE / 4
+    } else {
+        WHOLE
+    }
 }
 
 /// What a `sweep` batch does with each slot.
@@ -92,3 +118,29 @@ const _: () = {
     assert!(size_of::<SweepRequest>() == 16);
     assert!(size_of::<SweepHeader>() + SWEEP_BATCH * size_of::<SweepRequest>() <= 3520);
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_matters_less_gives_way_first() {
+        let ending = |ending| share(Event::Ending as u8, ending as u8);
+        assert_eq!(ending(Ending::Reset), WHOLE);
+        assert_eq!(ending(Ending::Graceful), WHOLE);
+        assert_eq!(ending(Ending::Shutdown), WHOLE);
+        for attempt in [
+            Ending::Unanswered,
+            Ending::Refused,
+            Ending::HandshakeAborted,
+            Ending::Evicted,
+        ] {
+            assert_eq!(ending(attempt), WHOLE * 3 / 4, "{attempt}");
+        }
+        // A TIME_WAIT that a flood has displaced had been a connection.
+        let evicted = Ending::Evicted as u8;
+        assert_eq!(share(Event::TimeWait as u8, evicted), WHOLE);
+        let storm = share(Event::RstRejected as u8, 0);
+        assert_eq!(storm, WHOLE / 2);
+    }
+}

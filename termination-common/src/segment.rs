@@ -77,6 +77,8 @@ pub mod mark {
     pub const ODD_FLAGS: u16 = 1 << 11;
     /// `time` has the resolution of a kernel tick (1 to 10 ms).
     pub const COARSE_TIME: u16 = 1 << 12;
+    /// It has waited for a lock already.
+    pub const WAITED: u16 = 1 << 15;
 }
 
 /// One TCP segment: addresses, sequence space, options and where it was seen.

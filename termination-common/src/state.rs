@@ -13,8 +13,9 @@
 //! all writes to the slot before it. A reader loads the word (acquire), reads
 //! the slot, fences (acquire) and loads the word again.
 
-/// Tries before a program gives up a lock and counts `losses.contended`; few
-/// under loom, where each is a place to change threads.
+/// Tries before a program gives up a lock and counts `losses.contended`, or
+/// waits once ([`crate::table::Memory::wait`]); few under loom, where each is a
+/// place to change threads.
 pub const LOCK_TRIES: u32 = if cfg!(loom) { 8 } else { 256 };
 
 /// What a slot holds.

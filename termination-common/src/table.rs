@@ -145,6 +145,10 @@ pub trait Memory {
     /// The time with full resolution, for a segment that came with
     /// [`crate::segment::mark::COARSE_TIME`].
     fn now(&self) -> u64;
+    /// Lets the holder of a slot's lock finish, for far longer than
+    /// [`LOCK_TRIES`] take; bounded, too. Nothing where nobody else can hold it.
+    #[inline(always)]
+    fn wait(&self, _slot: u32) {}
 
     /// The same value, of which the verifier no longer knows how it came about:
     /// it would walk on once for each way that has led here. `noise` is

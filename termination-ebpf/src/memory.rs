@@ -11,7 +11,6 @@ use termination_common::{
     counters,
     driver::{Claimed, Visit},
     engine::Effects,
-    exchange::Record,
     policy::Settings,
     segment::Segment,
     slot::{Cold, Half, Hot},
@@ -20,8 +19,9 @@ use termination_common::{
 };
 
 use crate::{
-    maps::{COLD, COUNTERS, EVENTS, FINGERPRINTS, HOT, LINE_MASK, LOCKED, SCRATCH, SEED, SETTINGS},
+    maps::{COLD, COUNTERS, FINGERPRINTS, HOT, LINE_MASK, LOCKED, SCRATCH, SEED, SETTINGS},
     packet::blur,
+    patience::{wait_for_line, wait_for_slot},
 };
 
 /// Where this CPU's program parses into.
@@ -62,6 +62,17 @@ pub struct HotLine(*mut Hot);
 pub struct Slot {
     hot: HotLine,
     cold: *mut Cold,
+}
+
+impl Slot {
+    /// Its two parts, word by word.
+    #[inline(always)]
+    pub const fn words(&self) -> (*const u64, *const u64) {
+        (
+            self.hot.0.cast_const().cast(),
+            self.cold.cast_const().cast(),
+        )
+    }
 }
 
 impl LineRef for Line {
@@ -278,6 +289,11 @@ impl Memory for Maps {
     }
 
     #[inline(always)]
+    fn wait(&self, slot: u32) {
+        wait_for_slot(slot);
+    }
+
+    #[inline(always)]
     fn visit(&self, index: u32, _segment: &mut Segment) -> Visit {
         Visit(seams::visit(index))
     }
@@ -294,11 +310,14 @@ impl Memory for Maps {
 
     #[inline(always)]
     fn claim(&self, place: &Place, _segment: &Segment) -> Claimed {
+        wait_for_line(place.first);
+        wait_for_line(place.second);
         Claimed(seams::claim(place.fingerprint, place.first, place.second))
     }
 
     #[inline(always)]
     fn fill(&self, index: u32, fingerprint: u64, _segment: &Segment, loss: usize) {
+        wait_for_slot(index);
         seams::fill(index, fingerprint, loss as u64);
     }
 }
@@ -316,12 +335,12 @@ mod seams {
     };
 
     use super::{Maps, scratch};
-    use crate::maps::SCRATCH;
+    use crate::{maps::SCRATCH, ring};
 
     #[unsafe(no_mangle)]
     #[inline(never)]
     pub(super) extern "C" fn report(first: u64, time: u64, word: u64) -> u32 {
-        u32::from(super::report(first, time, word))
+        u32::from(ring::report(first, time, word))
     }
 
     #[unsafe(no_mangle)]
@@ -385,47 +404,3 @@ mod seams {
         0
     }
 }
-
-/// Fills a record in the ring, word by word: a plain copy of this size becomes
-/// a call of `memcpy`, which BPF has only byte by byte.
-#[inline(always)]
-fn report(first: u64, time: u64, word: u64) -> bool {
-    let Some(slot) = Maps.slot((first >> 32) as u32) else {
-        return false;
-    };
-    let Some(mut entry) = EVENTS.reserve(0) else {
-        return false;
-    };
-    let to = entry.as_mut_ptr().cast::<u64>();
-    let hot = slot.hot.0.cast::<u64>();
-    let cold = slot.cold.cast::<u64>();
-    // SAFETY: `to` has the 27 words of a `Record` (216 bytes): two of head,
-    // eight of hot, seventeen of cold, checked at compile time below. The
-    // sources are whole map values of 8 and 17 words.
-    unsafe {
-        write_volatile(to, first);
-        write_volatile(to.add(1), time);
-        write_volatile(to.add(2), word);
-        let mut index = 1;
-        while index < 8 {
-            write_volatile(to.add(2 + index), read_volatile(hot.add(index)));
-            index += 1;
-        }
-        let mut index = 0;
-        while index < 17 {
-            write_volatile(to.add(10 + index), read_volatile(cold.add(index)));
-            index += 1;
-        }
-    }
-    entry.submit(0);
-    true
-}
-
-const _: () = {
-    use core::mem::{offset_of, size_of};
-    use termination_common::slot::Slot;
-    assert!(size_of::<Record>() == 27 * 8);
-    assert!(offset_of!(Record, copy) == 16);
-    assert!(offset_of!(Slot, cold) == 64);
-    assert!(size_of::<Hot>() == 64 && size_of::<Cold>() == 17 * 8);
-};

@@ -41,6 +41,8 @@ impl Visit {
     pub const DONE: Self = Self(0);
     /// The slot holds another connection, or none: look once more.
     pub const GONE: Self = Self(1);
+    /// Its lock stayed taken: wait, and visit it once more.
+    pub const BUSY: Self = Self(2);
     const HELD: u64 = 1 << 63;
     const EFFECTS_SHIFT: u32 = 16;
     const FACTS: u64 = 0xffff;
@@ -141,7 +143,11 @@ fn apply<M: Memory>(memory: &M, segment: &mut Segment, near: u32) -> Effects {
 /// Visits a slot and follows up.
 #[inline(always)]
 fn enter<M: Memory>(memory: &M, index: u32, segment: &mut Segment) -> Visit {
-    let visit = memory.visit(index, segment);
+    let mut visit = memory.visit(index, segment);
+    if visit == Visit::BUSY {
+        memory.wait(index);
+        visit = memory.visit(index, segment);
+    }
     if visit.is_held() {
         memory.act(index, segment, visit);
     }
@@ -177,6 +183,12 @@ pub fn visit<M: Memory>(memory: &M, index: u32, segment: &mut Segment) -> Visit 
     };
     slot.fetch();
     let Some(taken) = lock(&slot) else {
+        if !segment.has(mark::WAITED) {
+            // Its holder does not run. It is the segment of a connection that is
+            // known: that is worth more patience than a stranger's.
+            segment.marks |= mark::WAITED;
+            return Visit::BUSY;
+        }
         memory.count(counters::LOSS + Loss::Contended as usize);
         mark_missed(memory, index, &slot, segment);
         return Visit::DONE;

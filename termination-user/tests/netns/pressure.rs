@@ -4,7 +4,7 @@
 use std::{
     collections::BTreeMap,
     fs,
-    net::{Ipv4Addr, SocketAddr},
+    net::{Ipv4Addr, SocketAddr, TcpStream},
     path::{Path, PathBuf},
     process::{self, Command, Stdio},
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
@@ -158,6 +158,43 @@ fn more_connections_than_room_are_counted() {
         stats["opened"].as_u64().unwrap() > opened - live,
         "{stats:#}"
     );
+}
+
+#[test]
+fn attempts_leave_room_in_the_ring() {
+    const RING: u64 = 64 << 10;
+    /// A record, its header, rounded up to eight bytes.
+    const RECORD: u64 = 224;
+    const ATTEMPTS: u64 = 400;
+    const RESETS: u64 = 60;
+    let pair = Pair::new().unwrap();
+    let mut observer = Observer::persistent(&pair.server, &["--ring-bytes", "65536"]);
+    let service = Service::open(&pair, Family::V4).unwrap();
+    let nobody = SocketAddr::from((pair.server.v4, pair.next_port().unwrap()));
+    observer.kill();
+    pair.client
+        .namespace
+        .enter(|| (0..ATTEMPTS).for_each(|_| drop(TcpStream::connect(nobody).unwrap_err())))
+        .unwrap();
+    let resets: Vec<_> = (0..RESETS)
+        .map(|_| endings::aborted_by(Side::Client, &service).unwrap())
+        .collect();
+    observer.start();
+    observer.until_ready();
+    // The ring took attempts up to three quarters of it, and then every reset;
+    // what it did not take waited in the table.
+    let fit = (RING * 3 / 4).div_ceil(RECORD);
+    let stats = wait_for("all endings", PATIENCE, || {
+        let told = observer.ask(&["events", "--json"]).len() as u64;
+        (told >= ATTEMPTS + RESETS).then(|| observer.stats())
+    });
+    assert_eq!(stats["losses"]["ring_full"], ATTEMPTS - fit, "{stats:#}");
+    assert_eq!(stats["losses"]["record_lost"], 0, "{stats:#}");
+    assert_eq!(stats["endings"]["refused"], ATTEMPTS, "{stats:#}");
+    assert_eq!(stats["endings"]["reset"], RESETS, "{stats:#}");
+    for tuple in resets {
+        observer.endings(tuple, 1);
+    }
 }
 
 #[test]
