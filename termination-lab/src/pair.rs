@@ -192,7 +192,8 @@ impl End {
     /// What `ip` said.
     pub fn link_up(&self) -> Result<()> {
         self.namespace
-            .ip(&format!("link set {} up", self.interface))
+            .ip(&format!("link set {} up", self.interface))?;
+        self.until_up()
     }
 
     /// Lets everything that this end sends to `peer` vanish, or no longer.

@@ -110,6 +110,7 @@ mod tests {
 
     #[test]
     fn the_command_line_comes_before_the_policy_and_that_before_the_kind() {
+        use Hooks::{Both, Egress, Ingress};
         let mut named = Named {
             interfaces: Vec::new(),
             hooks: None,
@@ -119,13 +120,12 @@ mod tests {
         policy.include = vec!["any".to_owned()];
         policy.rules = vec![HooksFor {
             names: vec!["eth?".to_owned()],
-            hooks: Some(Hooks::Egress),
+            hooks: Some(Egress),
         }];
         let hooks = |named: &Named, policy: &Interfaces| {
             let wanted = named.with(policy).unwrap();
             ["lo", "eth0", "br0"].map(|name| wanted.hooks(&interface(name)))
         };
-        use Hooks::{Both, Egress, Ingress};
         assert_eq!(hooks(&named, &policy), [Ingress, Egress, Both]);
         policy.hooks = Some(Both);
         assert_eq!(hooks(&named, &policy), [Both, Egress, Both]);
