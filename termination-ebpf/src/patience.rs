@@ -7,10 +7,11 @@ use termination_common::table::{HotRef as _, LOCKS, Memory as _};
 
 use crate::{maps::LOCKED, memory::Maps};
 
-/// Looks at a taken lock before it is tried, or tried again: a millisecond at most.
-/// As a spin lock of the kernel, but not for ever.
+/// Looks at a taken lock before it is tried, or tried again: a millisecond at
+/// most. As a spin lock of the kernel, but not for ever.
 ///
-/// The driver's tries are for a holder that runs, which is done in a microsecond. One that reports wakes the reader, and takes that interrupt
+/// The driver's tries are for a holder that runs, which is done in a
+/// microsecond. One that reports wakes the reader, and takes that interrupt
 /// itself; or its CPU is the hypervisor's, and has been taken away. Here and not
 /// among the tries, since a call from there would need more stack than there is.
 const LOOKS: u32 = 1 << 17;

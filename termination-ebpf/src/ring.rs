@@ -31,8 +31,9 @@ fn filled() -> u64 {
     waiting / (size / exchange::WHOLE).max(1)
 }
 
-/// Fills a record in the ring, if there is room for its kind, word by word: a plain copy of this size becomes
-/// a call of `memcpy`, which BPF has only byte by byte.
+/// Fills a record in the ring, if there is room for its kind. Word by word: a
+/// plain copy of this size becomes a call of `memcpy`, which BPF has only byte by
+/// byte.
 #[inline(always)]
 pub(crate) fn report(first: u64, time: u64, word: u64) -> bool {
     let Some(slot) = Maps.slot((first >> 32) as u32) else {

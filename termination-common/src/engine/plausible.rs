@@ -50,6 +50,14 @@ pub(super) fn faults(flow: &mut Flow<'_>, segment: &Segment) -> u32 {
         if before(segment.seq, other.acked.wrapping_sub(window)) {
             faults |= fault::OTHER;
         }
+        // Nothing comes after a FIN, but its receiver has acked more. Of a
+        // fragment the end is not known.
+        if segment.flags.fin()
+            && !segment.has(mark::FRAGMENT)
+            && after(other.acked, end.wrapping_add(1))
+        {
+            faults |= fault::OTHER;
+        }
     }
     if segment.flags.ack() && other.bits & (bit::SEEN | bit::SYN) != 0 {
         if other.is(bit::SEEN) && after(segment.ack, other.sent) {

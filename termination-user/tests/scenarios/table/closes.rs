@@ -264,6 +264,23 @@ pub(super) const TABLE: &[Scenario] = &[
         ],
     ),
     scenario(
+        "fin_below_what_is_acked",
+        "a forged FIN where y has acked more: y takes it for old, so it is none",
+        "open
+         O PA 1+1000 1
+         R A 1 1001
+         O FA 501 1
+         R FA 1 1001
+         O A 1001 2
+         O PA 1001+10 2
+         R A 2 1011",
+        &[
+            "implausible",
+            "half_closed",
+            "live half_closed bytes=1010/0 seen=whole",
+        ],
+    ),
+    scenario(
         "fin_moved",
         "a FIN elsewhere replaces one that nobody acked",
         "open
