@@ -12,7 +12,11 @@ mod rivals;
 
 #[cfg(target_arch = "bpf")]
 mod entry {
-    use aya_ebpf::{bindings::xdp_action::XDP_PASS, macros::xdp, programs::XdpContext};
+    use aya_ebpf::{
+        bindings::xdp_action::XDP_PASS,
+        macros::{classifier, xdp},
+        programs::{TcContext, XdpContext},
+    };
     use termination_ebpf::programs::{self, Live};
 
     use crate::{draw, rivals};
@@ -20,6 +24,19 @@ mod entry {
     /// Nothing: what BPF_PROG_TEST_RUN itself takes.
     #[xdp(frags)]
     pub(crate) fn empty(_context: XdpContext) -> u32 {
+        XDP_PASS
+    }
+
+    /// Nothing, on the way out.
+    #[classifier]
+    pub(crate) fn empty_tc(_context: TcContext) -> i32 {
+        programs::UNSPEC
+    }
+
+    /// A record into the ring.
+    #[xdp]
+    pub(crate) fn ring(_context: XdpContext) -> u32 {
+        rivals::record();
         XDP_PASS
     }
 

@@ -25,13 +25,18 @@ pub(crate) struct Draw {
     pub ack: u32,
     /// By how much it goes on.
     pub ack_step: u32,
-    /// Always 0.
-    pub reserved: u32,
+    /// Number of the first connection.
+    pub first: u32,
+    /// Always 0. Two draws that are used at once share no cache line.
+    pub reserved: [u32; 22],
 }
 
-/// One element.
+const _: () = assert!(size_of::<Draw>() == 128);
+
+/// One for each run at the same time; the first byte of the frame, of which
+/// nothing else depends, says which.
 #[btf_map]
-pub(crate) static DRAW: Array<Draw, 1> = Array::new();
+pub(crate) static DRAW: Array<Draw, 2> = Array::new();
 
 // Where things are in a frame of Ethernet, IPv4 without options and TCP.
 const SOURCE: usize = 26;
@@ -49,13 +54,15 @@ const SPREAD: u32 = 0x9e37_79b1;
 /// the urgent pointer, which nobody reads without URG, makes up for the rest.
 #[inline(always)]
 pub(crate) fn draw(context: &XdpContext) {
-    let Some(draw) = DRAW.get_ptr_mut(0) else {
-        return;
-    };
     let frame = context.data();
     if frame + LEAST > context.data_end() {
         return;
     }
+    // SAFETY: within the frame, checked above.
+    let number = unsafe { core::ptr::with_exposed_provenance::<u8>(frame).read() };
+    let Some(draw) = DRAW.get_ptr_mut(number.into()) else {
+        return;
+    };
     let put = |at: usize, value: u32| {
         let place = core::ptr::with_exposed_provenance_mut::<u32>(frame + at);
         // SAFETY: within the frame, checked above; x86 and BPF read and write
@@ -66,7 +73,7 @@ pub(crate) fn draw(context: &XdpContext) {
     let draw = unsafe { &mut *draw };
     let count = draw.count;
     draw.count = count + 1;
-    let flow = (count as u32).wrapping_mul(SPREAD) & draw.mask;
+    let flow = draw.first + ((count as u32).wrapping_mul(SPREAD) & draw.mask);
     let round = (count >> (draw.shift & 31)) as u32;
     // 10.1.0.0 and up, sixteen thousand ports each.
     let address = (0x0a01_0000 + (flow >> 14)).to_be();

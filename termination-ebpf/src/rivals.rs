@@ -1,5 +1,7 @@
 //! What one would write without the slot table: the same segment kept in the
-//! kernel's own hash maps, for comparison.
+//! kernel's own hash maps, for comparison; and the ring buffer by itself.
+
+use core::ptr::write_volatile;
 
 use aya_ebpf::{
     btf_maps::{HashMap, LruHashMap},
@@ -7,10 +9,17 @@ use aya_ebpf::{
     macros::btf_map,
     programs::XdpContext,
 };
-use termination_common::{segment::Segment, tuple::Tuple};
+use termination_common::{
+    counters::{self, Loss},
+    exchange::Record,
+    segment::Segment,
+    table::Memory as _,
+    tuple::Tuple,
+};
 
 use termination_ebpf::{
-    memory::scratch,
+    maps::EVENTS,
+    memory::{Maps, scratch},
     programs::{Source, parse_only},
 };
 
@@ -108,4 +117,22 @@ fn keep(kept: &mut Kept, segment: &Segment) {
     half.acked = segment.ack;
     half.window = segment.window.into();
     half.flags |= u32::from(segment.flags.0);
+}
+
+/// A record of the size of ours into the ring: what handing over takes by
+/// itself. What finds no room is counted as ours are.
+#[inline(always)]
+pub(crate) fn record() {
+    let Some(mut entry) = EVENTS.reserve(0) else {
+        Maps.count(counters::LOSS + Loss::RingFull as usize);
+        return;
+    };
+    let to = entry.as_mut_ptr().cast::<u64>();
+    let mut word = 0;
+    while word < size_of::<Record>() / 8 {
+        // SAFETY: one of the words of the record that was reserved.
+        unsafe { write_volatile(to.add(word), 1) };
+        word += 1;
+    }
+    entry.submit(0);
 }

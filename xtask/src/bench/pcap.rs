@@ -14,17 +14,11 @@ use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 
 use super::{
-    capture,
+    DIRECTORY, capture, contestant,
     measure::{Sample, run as measure, spread},
 };
-use crate::{
-    apt::Apt,
-    command::{announce, cargo},
-    toolchain::program,
-};
+use crate::command::{announce, cargo};
 
-/// Where captures and results go.
-const DIRECTORY: &str = "target/bench";
 /// Programs to compare with, and their packages.
 const OTHERS: [(&str, &str); 4] = [
     ("tshark", "tshark"),
@@ -61,7 +55,7 @@ struct Contestant {
 ///
 /// When something is missing, fails, or no room is left for the captures.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    install()?;
+    contestant::install(&OTHERS)?;
     announce(cargo().args([
         "build",
         "--quiet",
@@ -120,23 +114,6 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     fs::write(&path, format!("{results:#}\n"))?;
     println!("\nall samples: {}", path.display());
     Ok(())
-}
-
-/// Installs what is compared with, and says so.
-fn install() -> Result<()> {
-    let packages: Vec<_> = OTHERS
-        .iter()
-        .filter(|(name, _)| program(name).is_none())
-        .map(|&(_, package)| package)
-        .collect();
-    if packages.is_empty() {
-        return Ok(());
-    }
-    println!(
-        "installing {}: programs to compare with",
-        packages.join(", ")
-    );
-    Apt::default().install(&packages)
 }
 
 /// Reads a file, so that it is in the page cache.

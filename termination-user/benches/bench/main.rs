@@ -1,0 +1,55 @@
+//! Measurements of the kernel programs and of the controller. `cargo xtask
+//! bench` runs them, sets up what they need, and writes down where they ran.
+
+mod events;
+mod harness;
+mod life;
+mod packet;
+mod segments;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use harness::{Result, write};
+
+/// Measures one thing; prints a table.
+#[derive(Parser)]
+struct Options {
+    #[command(subcommand)]
+    what: What,
+    /// Also writes the figures here, as JSON
+    #[arg(long, global = true, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// A first impression
+    #[arg(long, global = true)]
+    quick: bool,
+    /// What `cargo bench` says to all measurements
+    #[arg(long, global = true, hide = true)]
+    bench: bool,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// What a packet costs in the kernel
+    Packet(packet::Options),
+    /// What a whole connection costs in the kernel
+    Life(life::Options),
+    /// Endings a second, from the kernel to a reader
+    Events(events::Options),
+}
+
+fn main() -> Result<()> {
+    let Options {
+        what,
+        json,
+        quick,
+        bench: _,
+    } = Options::parse();
+    let figures = match what {
+        What::Packet(options) => packet::run(&options, quick)?,
+        What::Life(options) => life::run(&options, quick)?,
+        What::Events(options) => events::run(&options, quick)?,
+    };
+    write(json.as_deref(), &figures)
+}
