@@ -21,6 +21,7 @@ use super::{
     hub::Hub,
     load::Loaded,
     scale::Scale,
+    schedule::Schedule,
     status::{Facts, Status, describe},
 };
 use crate::{
@@ -65,6 +66,7 @@ pub struct Controller {
     /// The last RSTs that a guard dropped, or would have.
     guarded: RefCell<VecDeque<Record>>,
     clock: Cell<Clock>,
+    schedule: RefCell<Schedule>,
     /// Who hears of what happens.
     pub hub: RefCell<Hub>,
     /// How far its life has come.
@@ -95,6 +97,7 @@ impl Controller {
             benign: RefCell::default(),
             guarded: RefCell::default(),
             clock: Cell::new(clock),
+            schedule: RefCell::default(),
             hub: RefCell::new(hub),
             stage: watch::Sender::new(Stage::Running),
         }

@@ -17,7 +17,8 @@
 //! | [`pins`], [`meta`], [`takeover`] | what outlives the controller |
 //! | [`attached`], [`attach`], [`hook`], [`holder`] | hooks, and who else holds them |
 //! | [`wanted`], [`interfaces`], [`watch`], [`netns`] | which interfaces, and where |
-//! | [`sweep`], [`ring`], [`hub`] | timers; records in, records out |
+//! | [`schedule`], [`sweep`] | timers: where to look, and what is done |
+//! | [`ring`], [`hub`] | records in, records out |
 //! | [`instance`], [`privileges`], [`paths`], [`notify`], [`clock`], [`voice`] | what a daemon needs |
 
 pub mod attach;
@@ -46,6 +47,7 @@ pub mod programs;
 pub mod ring;
 pub mod run;
 pub mod scale;
+pub mod schedule;
 pub mod serve;
 pub mod status;
 pub mod sweep;

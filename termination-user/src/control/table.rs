@@ -87,12 +87,16 @@ impl<T: Plain> Mapping<T> {
     /// quiet meanwhile.
     fn copy(&self, index: u32) -> T {
         let mut copy = std::mem::MaybeUninit::<T>::uninit();
-        let words = copy.as_mut_ptr().cast::<u64>();
+        let to = copy.as_mut_ptr().cast::<u64>();
+        // One check for all of them: this is what a look at the table consists of.
+        let from = std::ptr::from_ref(self.word(index, 0));
         for word in 0..Self::WORDS {
-            let value = self.word(index, word).load(Ordering::Relaxed);
+            // SAFETY: the entry has `WORDS` words, all inside the mapping since
+            // its first one is.
+            let value = unsafe { (*from.add(word)).load(Ordering::Relaxed) };
             // SAFETY: `T` has `WORDS` words, and this is one of them; written
             // unaligned, since `T` itself may ask for less than eight.
-            unsafe { words.add(word).write_unaligned(value) };
+            unsafe { to.add(word).write_unaligned(value) };
         }
         // SAFETY: all words were written, and `Plain` takes any.
         unsafe { copy.assume_init() }
@@ -141,9 +145,14 @@ impl Table {
         self.lines * LINE
     }
 
+    /// Number of lines.
+    pub const fn lines(&self) -> u32 {
+        self.lines
+    }
+
     /// Slots of a line that hold something; a line is one cache line of
     /// fingerprints, so that empty regions cost an eighth of a look each.
-    fn occupied_in(&self, line: u32) -> impl Iterator<Item = u32> {
+    pub fn occupied_in(&self, line: u32) -> impl Iterator<Item = u32> {
         (0..LINE)
             .filter(move |&place| {
                 let fingerprint = self.fingerprints.word(line, place as usize);

@@ -52,8 +52,9 @@ impl Controller {
         {
             self.end_what_is_not_watched(pump).await?;
         }
-        let ids = sweep::due(
+        let ids = self.schedule.borrow_mut().due(
             &self.loaded.table,
+            &self.counters()?,
             clock::monotonic()?,
             &self.policy().timers,
         );

@@ -1,7 +1,7 @@
 //! The programs in the kernel, run on frames by BPF_PROG_TEST_RUN.
 
 use std::{
-    cell::Cell,
+    cell::{Cell, RefCell},
     sync::{Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
@@ -13,12 +13,13 @@ use termination_common::{
     counters::{COUNT, Counters},
     exchange::{Operation, Record},
     policy::{Settings, Timers, setting},
-    slot::Slot,
+    slot::{Slot, SlotId},
 };
 use termination_user::control::{
     load::{self, Loaded, Sizes},
     programs::Programs,
     ring::Ring,
+    schedule::Schedule,
     sweep,
 };
 
@@ -52,6 +53,8 @@ pub(crate) struct Kernel {
     ring: Ring,
     /// A guard may drop something.
     armed: Cell<bool>,
+    /// Looked at with every segment: it must miss nothing that is due.
+    schedule: RefCell<Schedule>,
 }
 
 /// The one of this process: verification takes seconds. Whoever holds it has
@@ -88,6 +91,7 @@ impl Kernel {
             programs,
             ring,
             armed: Cell::new(false),
+            schedule: RefCell::default(),
         })
     }
 
@@ -96,6 +100,8 @@ impl Kernel {
         self.sweep(u64::from(u32::MAX), Operation::Shutdown, &Timers::DEFAULT);
         while self.ring.take().is_some() {}
         self.ring.settle_all();
+        // Time begins anew.
+        self.schedule = RefCell::default();
     }
 
     fn object(&self) -> &Ebpf {
@@ -123,7 +129,15 @@ impl Kernel {
         };
         let drops = self.armed.get() && verdict == drop && verdict != pass;
         assert!(drops || verdict == pass, "verdict {verdict}");
+        self.scheduled(sight.time, &Timers::DEFAULT);
         drops
+    }
+
+    /// What the controller's look would find.
+    fn scheduled(&self, now: u64, timers: &Timers) -> Vec<SlotId> {
+        let counters = self.counters();
+        let mut schedule = self.schedule.borrow_mut();
+        schedule.due(&self.loaded.table, &counters, now, timers)
     }
 
     fn xdp(&self, sight: &Sight, bytes: &[u8]) -> u32 {
@@ -177,7 +191,11 @@ impl Kernel {
         let table = &self.loaded.table;
         loop {
             let ids = match operation {
-                Operation::Visit => sweep::due(table, now, timers),
+                Operation::Visit => {
+                    let ids = sweep::due(table, now, timers);
+                    assert_eq!(ids, self.scheduled(now, timers), "no look is left out");
+                    ids
+                }
                 Operation::Shutdown => sweep::everything(table),
             };
             if ids.is_empty() {
