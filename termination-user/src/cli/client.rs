@@ -15,6 +15,12 @@ use crate::report::{Ask, Kind, Message, ParseError, Report};
 /// A controller that says nothing for so long is stuck.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Bytes of an answer that are read at once.
+const CHUNK: usize = 1 << 16;
+
+/// In every line that says what could not be done.
+const ERROR: &str = r#""type":"error""#;
+
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ClientError {
@@ -90,7 +96,7 @@ pub(super) fn ask(socket: &Path, question: &Ask) -> Result<Answer, ClientError> 
     stream.write_all(line.as_bytes()).map_err(failed)?;
     Ok(Answer {
         path,
-        from: BufReader::new(stream),
+        from: BufReader::with_capacity(CHUNK, stream),
         line: String::new(),
     })
 }
@@ -128,7 +134,9 @@ impl Answer {
             }
         }
         let line = self.line.trim_end();
-        let failed = serde_json::from_str::<Head>(line).is_ok_and(|head| head.kind == "error");
+        // Hardly any line is one: those that cannot be are not parsed for it.
+        let failed = line.contains(ERROR)
+            && serde_json::from_str::<Head>(line).is_ok_and(|head| head.kind == "error");
         if failed
             && let Report::Message(Message {
                 kind: Kind::Error,
