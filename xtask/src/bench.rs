@@ -38,6 +38,10 @@ enum What {
     Life(kernel::Drawn),
     /// Endings a second from the kernel to a reader, beside the bare ring buffer
     Events(kernel::Repeated),
+    /// What the table costs user space: looks, expiry, questions beside ss
+    Scan(kernel::Repeated),
+    /// Memory of a million connections
+    Memory,
     /// Packets a second from a capture, beside tshark, tcptrace and argus
     Pcap(pcap::Options),
 }
@@ -62,6 +66,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         What::Packet(kernel::Drawn::default()),
         What::Life(kernel::Drawn::default()),
         What::Events(kernel::Repeated::default()),
+        What::Scan(kernel::Repeated::default()),
+        What::Memory,
     ];
     let what = if what.is_empty() {
         all.iter().collect()
@@ -73,6 +79,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             What::Packet(options) => ("packet", programs.packet(options, quick)?),
             What::Life(options) => ("life", programs.life(options, quick)?),
             What::Events(options) => ("events", programs.events(options, quick)?),
+            What::Scan(options) => ("scan", programs.scan(options, quick)?),
+            What::Memory => ("memory", programs.memory()?),
             What::Pcap(_) => continue,
         };
         figures.add(name, value)?;

@@ -1,10 +1,14 @@
 //! Measurements of the kernel programs and of the controller. `cargo xtask
 //! bench` runs them, sets up what they need, and writes down where they ran.
 
+mod ask;
 mod events;
+mod expiry;
 mod harness;
 mod life;
+mod memory;
 mod packet;
+mod scan;
 mod segments;
 
 use std::path::PathBuf;
@@ -37,6 +41,10 @@ enum What {
     Life(life::Options),
     /// Endings a second, from the kernel to a reader
     Events(events::Options),
+    /// What the table costs user space: looks, expiry, questions
+    Scan(scan::Options),
+    /// Memory of a million connections
+    Memory,
 }
 
 fn main() -> Result<()> {
@@ -50,6 +58,8 @@ fn main() -> Result<()> {
         What::Packet(options) => packet::run(&options, quick)?,
         What::Life(options) => life::run(&options, quick)?,
         What::Events(options) => events::run(&options, quick)?,
+        What::Scan(options) => scan::run(&options, quick)?,
+        What::Memory => memory::run()?,
     };
     write(json.as_deref(), &figures)
 }
