@@ -8,6 +8,7 @@ mod kernel;
 mod machine;
 mod measure;
 mod pcap;
+mod server;
 
 use std::{fs, path::PathBuf};
 
@@ -42,6 +43,8 @@ enum What {
     Scan(kernel::Repeated),
     /// Memory of a million connections
     Memory,
+    /// nginx, bare and observed, beside tcplife, conntrack and tcpdump
+    Server(server::Options),
     /// Packets a second from a capture, beside tshark, tcptrace and argus
     Pcap(pcap::Options),
 }
@@ -68,6 +71,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         What::Events(kernel::Repeated::default()),
         What::Scan(kernel::Repeated::default()),
         What::Memory,
+        What::Server(server::Options::default()),
     ];
     let what = if what.is_empty() {
         all.iter().collect()
@@ -81,6 +85,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             What::Events(options) => ("events", programs.events(options, quick)?),
             What::Scan(options) => ("scan", programs.scan(options, quick)?),
             What::Memory => ("memory", programs.memory()?),
+            What::Server(options) => ("server", server::run(options, &programs, quick)?),
             What::Pcap(_) => continue,
         };
         figures.add(name, value)?;

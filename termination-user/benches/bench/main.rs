@@ -5,6 +5,7 @@ mod ask;
 mod events;
 mod expiry;
 mod harness;
+mod hold;
 mod life;
 mod memory;
 mod packet;
@@ -45,6 +46,8 @@ enum What {
     Scan(scan::Options),
     /// Memory of a million connections
     Memory,
+    /// Attaches programs that do nothing, until standard input ends
+    Hold(hold::Options),
 }
 
 fn main() -> Result<()> {
@@ -60,6 +63,7 @@ fn main() -> Result<()> {
         What::Events(options) => events::run(&options, quick)?,
         What::Scan(options) => scan::run(&options, quick)?,
         What::Memory => memory::run()?,
+        What::Hold(options) => return hold::run(&options),
     };
     write(json.as_deref(), &figures)
 }
