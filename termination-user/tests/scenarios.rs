@@ -15,3 +15,5 @@ mod run;
 mod skips;
 #[path = "scenarios/table/mod.rs"]
 mod table;
+#[path = "scenarios/touches.rs"]
+mod touches;
