@@ -9,7 +9,7 @@ use crate::{
     harness::{
         Kind, Programs, Result, last_cpu, nanoseconds, progress, spread_json, stay_on, with_spread,
     },
-    segments::{established, finish, opening, reset},
+    segments::{EARLY, established, finish, handshake, reset},
 };
 
 /// Programs in the order of the columns; the second is taken off those after it.
@@ -20,10 +20,6 @@ const SLOTS: u32 = 1 << 21;
 
 /// Frames a run at least, so that the clock does not matter.
 const FRAMES: u32 = 1 << 21;
-
-/// The first segments with payload tell an end's window, and go another way than
-/// those that follow.
-const EARLY: u32 = 2;
 
 /// How much, how often.
 #[derive(clap::Args)]
@@ -69,7 +65,7 @@ fn measure(programs: &Programs, shift: u32, lives: u32) -> Result<Rows> {
             1_u32 << shift
         ));
         let rounds = (FRAMES >> shift).max(2);
-        for kind in opening() {
+        for kind in handshake() {
             run_all(programs, &mut rows, &kind, shift, 0..1)?;
         }
         for (mut kind, name) in established().into_iter().zip(["early data", "early ACK"]) {
@@ -87,7 +83,7 @@ fn measure(programs: &Programs, shift: u32, lives: u32) -> Result<Rows> {
             push(&mut rows, "sweep", "full", nanoseconds(time) / freed as f64);
         }
         // To the hash maps, these are not new.
-        for kind in opening() {
+        for kind in handshake() {
             for program in ["full", "hash", "lru"] {
                 programs.run(program, &kind, shift, 0..1)?;
             }

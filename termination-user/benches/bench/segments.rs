@@ -55,15 +55,12 @@ pub(crate) fn handshake() -> [Kind; 3] {
     .map(|shape| shape.kind())
 }
 
-/// A life until both ends know how much the other takes.
-pub(crate) fn opening() -> [Kind; 4] {
-    let [syn, syn_ack, ack] = handshake();
-    // The window of a SYN-ACK is not scaled (RFC 7323 2.2).
-    let update = shape("window update", ACK, true, ANSWER + 1, CLIENT + 1).kind();
-    [syn, syn_ack, ack, update]
-}
+/// The first rounds of [`established`]: the first segments with payload tell an
+/// end's window, and go another way than those that follow.
+pub(crate) const EARLY: u32 = 2;
 
-/// One way, again and again, and its acks.
+/// One way, again and again, and its acks. No ack repeats another: that might be
+/// a challenge, and keeps all that follows from the fast way for a second.
 pub(crate) fn established() -> [Kind; 2] {
     let sent = CLIENT + 1 + PAYLOAD;
     let ack = shape("pure ACK", ACK, true, ANSWER + 1, sent).kind();
