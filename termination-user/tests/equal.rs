@@ -13,6 +13,7 @@ mod script;
 use std::{
     cell::{Cell, RefCell},
     fmt::Debug,
+    time::Instant,
 };
 
 use proptest::{
@@ -37,8 +38,13 @@ const SETTINGS: Settings = Settings {
 const TIMERS: Timers = Timers::DEFAULT;
 const LATER: u64 = 1 << 53;
 
-/// Runs `test` on so many sequences, always the same for a seed.
-fn each(sequences: u32, seed: u8, test: impl Fn(&Setting, &[Step]) -> Result<(), TestCaseError>) {
+/// Runs `test` on so many sequences, always the same for a seed; it says how
+/// many acts or steps each of them was.
+fn each(
+    sequences: u32,
+    seed: u8,
+    test: impl Fn(&Setting, &[Step]) -> Result<usize, TestCaseError>,
+) {
     let config = ProptestConfig {
         cases: sequences,
         failure_persistence: None,
@@ -46,28 +52,44 @@ fn each(sequences: u32, seed: u8, test: impl Fn(&Setting, &[Step]) -> Result<(),
     };
     let rng = TestRng::from_seed(RngAlgorithm::XorShift, &[seed; 16]);
     let mut runner = TestRunner::new_with_rng(config, rng);
-    let done = Cell::new(0_u32);
+    let (done, acts) = (Cell::new(0_u32), Cell::new(0_usize));
+    let start = Instant::now();
+    let report = || {
+        let (done, acts, time) = (done.get(), acts.get(), start.elapsed());
+        println!("seed {seed}: {done} sequences, {acts} acts or steps, {time:.0?}");
+    };
     let result = runner.run(&script::sequence(), |(setting, steps)| {
+        acts.set(acts.get() + test(&setting, &steps)?);
         done.set(done.get() + 1);
-        if done.get().is_multiple_of(20_000) {
-            println!("{} sequences", done.get());
+        if done.get().is_multiple_of(100_000) {
+            report();
         }
-        test(&setting, &steps)
+        Ok(())
     });
+    report();
     if let Err(error) = result {
         panic!("{error}");
     }
+    assert_eq!(done.get(), sequences, "none was left out");
 }
 
-fn same<T: PartialEq + Debug>(what: &str, host: &T, kernel: &T) -> Result<(), TestCaseError> {
-    if host == kernel {
+/// What is compared is put into words only if it differs.
+fn same<T: PartialEq + Debug>(
+    what: impl FnOnce() -> String,
+    one: &T,
+    other: &T,
+) -> Result<(), TestCaseError> {
+    if one == other {
         return Ok(());
     }
-    let text = format!("{what}\nhost:   {host:x?}\nkernel: {kernel:x?}");
+    let what = what();
+    let text = format!("{what}\nhost:  {one:x?}\nother: {other:x?}");
     Err(TestCaseError::fail(text))
 }
 
-/// Plays each sequence to both; compares after every act, or at the end.
+/// Plays each sequence to all three: the kernel, the host by the whole step
+/// alone, the host as it is. The two on the host are compared after every act,
+/// the kernel's slots at the end, or after every act as well.
 fn kernel_equals_host(sequences: u32, seed: u8, every_act: bool) {
     both(sequences, seed, SETTINGS, every_act, play);
 }
@@ -89,13 +111,18 @@ fn both(
         let host = Host::on(settings, Way::Whole);
         let short = Host::new(settings);
         let before = kernel.counters();
-        for act in play(setting, steps) {
-            match &act {
+        let acts = play(setting, steps);
+        for act in &acts {
+            match act {
                 Act::See(sight) => {
                     let bytes = sight.frame.build();
                     let drops = host.see(sight, &bytes);
-                    short.see(sight, &bytes);
-                    same("drops", &drops, &kernel.see(sight, &bytes))?;
+                    same(|| "fast, drops".into(), &drops, &short.see(sight, &bytes))?;
+                    same(
+                        || "kernel, drops".into(),
+                        &drops,
+                        &kernel.see(sight, &bytes),
+                    )?;
                 }
                 Act::Sweep(now) => {
                     host.sweep(*now, Operation::Visit, &TIMERS);
@@ -103,25 +130,25 @@ fn both(
                     kernel.sweep(*now, Operation::Visit, &TIMERS);
                 }
             }
-            same(
-                &format!("the fast way after {act:?}"),
-                &host.slots(),
-                &short.slots(),
-            )?;
+            let slots = host.slots();
+            same(|| format!("fast, {act:?}"), &slots, &short.slots())?;
             if every_act {
-                same(
-                    &format!("slots after {act:?}"),
-                    &host.slots(),
-                    &kernel.slots(),
-                )?;
+                same(|| format!("kernel, {act:?}"), &slots, &kernel.slots())?;
             }
         }
-        same("slots", &host.slots(), &kernel.slots())?;
+        let slots = host.slots();
+        same(|| "slots in the kernel".into(), &slots, &kernel.slots())?;
         host.sweep(LATER, Operation::Shutdown, &TIMERS);
+        short.sweep(LATER, Operation::Shutdown, &TIMERS);
         kernel.sweep(LATER, Operation::Shutdown, &TIMERS);
-        same("records", &host.records(), &kernel.records())?;
+        let records = host.records();
+        same(|| "fast, records".into(), &records, &short.records())?;
+        same(|| "kernel, records".into(), &records, &kernel.records())?;
+        let counters = host.counters();
+        same(|| "fast, counters".into(), &counters, &short.counters())?;
         let counted = since(&before, &kernel.counters());
-        same("counters", &host.counters(), &counted)
+        same(|| "kernel, counters".into(), &counters, &counted)?;
+        Ok(acts.len())
     });
 }
 
@@ -138,15 +165,16 @@ fn kernel_and_host_agree_on_a_million_sequences() {
 
 /// What holds on the host for any sequence; conservation is checked by the
 /// host itself, after every act.
-fn holds(setting: &Setting, steps: &[Step]) -> Result<(), TestCaseError> {
+fn holds(setting: &Setting, steps: &[Step]) -> Result<usize, TestCaseError> {
     let host = Host::new(SETTINGS);
     let mut records = Vec::new();
-    for act in play(setting, steps) {
+    let acts = play(setting, steps);
+    for act in &acts {
         let before = host.counters();
-        match &act {
+        match act {
             Act::See(sight) => {
                 let drops = host.see(sight, &sight.frame.build());
-                same("drops without a guard", &false, &drops)?;
+                same(|| "drops without a guard".into(), &false, &drops)?;
             }
             Act::Sweep(now) => host.sweep(*now, Operation::Visit, &TIMERS),
         }
@@ -162,7 +190,8 @@ fn holds(setting: &Setting, steps: &[Step]) -> Result<(), TestCaseError> {
     }
     host.sweep(LATER, Operation::Shutdown, &TIMERS);
     records.extend(host.records());
-    one_record_each(&host, &records)
+    one_record_each(&host, &records)?;
+    Ok(acts.len())
 }
 
 /// Every connection yields exactly one ending, every TIME_WAIT one sequel.
@@ -173,10 +202,10 @@ fn one_record_each(host: &Host, records: &[Record]) -> Result<(), TestCaseError>
     };
     let count = host.counters().0;
     let begun = count[counters::OPENED] + count[counters::MIDSTREAM];
-    same("endings", &begun, &told(Event::Ending))?;
+    same(|| "endings".into(), &begun, &told(Event::Ending))?;
     let waits = told(Event::TimeWait);
-    same("TIME_WAITs", &count[counters::TIME_WAIT], &waits)?;
-    same("slots left", &0, &host.slots().len())
+    same(|| "TIME_WAITs".into(), &count[counters::TIME_WAIT], &waits)?;
+    same(|| "slots left".into(), &0, &host.slots().len())
 }
 
 #[test]

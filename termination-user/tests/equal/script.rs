@@ -183,5 +183,5 @@ pub(crate) fn sequence() -> impl Strategy<Value = (Setting, Vec<Step>)> {
             start,
             hooks,
         });
-    (setting, vec(step(), 1..40))
+    (setting, vec(step(), 1..100))
 }
