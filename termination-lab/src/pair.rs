@@ -139,6 +139,35 @@ impl Pair {
         };
         Ok([add(&self.client, 1)?, add(&self.server, 2)?])
     }
+
+    /// The same by a VXLAN tunnel over IPv4; identifiers below 16384.
+    ///
+    /// # Errors
+    ///
+    /// What `ip` said.
+    pub fn vxlan(&self, identifier: u16, family: Family) -> Result<[(IpAddr, String); 2]> {
+        let add = |end: &End, other: &End, host: u16| {
+            let name = unique_interface("x");
+            let address = match family {
+                Family::V4 => {
+                    let [high, low] = identifier.to_be_bytes();
+                    IpAddr::from([10, 128 + high, low, host as u8])
+                }
+                Family::V6 => IpAddr::from([0xfd01, identifier, 0, 0, 0, 0, 0, host]),
+            };
+            end.namespace.ip(&format!(
+                "link add {name} type vxlan id {identifier} dstport 4789 \
+                 local {} remote {} dev {}\n{}",
+                end.v4,
+                other.v4,
+                end.interface,
+                up(&name, &[address]),
+            ))?;
+            Ok((address, name))
+        };
+        let [client, server] = [&self.client, &self.server];
+        Ok([add(client, server, 1)?, add(server, client, 2)?])
+    }
 }
 
 impl End {

@@ -75,6 +75,29 @@ fn a_vlan_is_seen_on_the_interface_below() {
 }
 
 #[test]
+fn a_tunnel_is_looked_into_if_asked() {
+    for mode in ["native", "tcx"] {
+        let pair = Pair::new().unwrap();
+        let observer = Observer::at(&pair.server, &["--mode", mode, "--tunnels"]);
+        for (number, family) in [(7, Family::V4), (8, Family::V6)] {
+            let [(client, _), (server, _)] = match pair.vxlan(number, family) {
+                Err(Error::Ip { output, .. }) if output.contains("Unknown device type") => {
+                    eprintln!("skipped: this kernel has no VXLAN interfaces (CONFIG_VXLAN)");
+                    return;
+                }
+                ends => ends.unwrap(),
+            };
+            let service = Service::open_between(&pair, client, server, 8).unwrap();
+            let tuple = endings::closed_first_by(Side::Client, &service).unwrap();
+            check("in a tunnel", &observer.ending(tuple), CLIENT_FIRST);
+            let tuple = endings::aborted_by(Side::Client, &service).unwrap();
+            check("in a tunnel", &observer.ending(tuple), RESET);
+        }
+        observer.agrees_with_kernel(&pair);
+    }
+}
+
+#[test]
 fn the_loopback_counts_each_segment_once() {
     let namespace = Namespace::new("lo").unwrap();
     let observer = Observer::on(&namespace, "lo", &[]);
