@@ -28,20 +28,15 @@ pub fn of_reset(
         return Some(Cause::Mptcp);
     }
     if segment.flags.ack() {
-        if segment.seq == 0 && segment.window == 0 {
-            // Passive, to a segment without ACK.
-            return match ending {
-                Ending::Refused => Some(Cause::NoListener),
-                Ending::HandshakeAborted => Some(Cause::InvalidSyn),
-                // y has started over within the window of an end that had
-                // closed and keeps no socket (tcp_minisocks.c
-                // tcp_timewait_state_process).
-                _ if matches!(verdict, Verdict::SynSentOk) => Some(Cause::InvalidSyn),
-                _ => None,
-            };
-        }
         if matches!(ending, Ending::Refused) {
             return Some(Cause::NoListener);
+        }
+        if segment.seq == 0 && segment.window == 0 {
+            // Passive, to a segment without ACK: y has started over, where x had
+            // a handshake, or had closed and keeps no socket (tcp_minisocks.c
+            // tcp_check_req, tcp_timewait_state_process).
+            let answers = matches!(verdict, Verdict::SynSentOk);
+            return answers.then_some(Cause::InvalidSyn);
         }
         // Probes of a closed window are given up without a word (RFC 9293
         // 3.8.6.1): an RST after these is somebody's decision.
@@ -57,7 +52,8 @@ pub fn of_reset(
         Ending::HandshakeReset if segment.seq == mine.sent => Some(Cause::NoConnection),
         Ending::HandshakeReset | Ending::Cancelled => Some(Cause::BadAck),
         Ending::HandshakeAborted | Ending::Refused => {
-            if other.is(bit::ACK) && only_syn_acks(flow, x) && segment.seq == mine.sent {
+            // It acked the SYN-ACK as it should: the RST begins where that ends.
+            if only_syn_acks(flow, x) && segment.seq == mine.sent {
                 Some(Cause::HandshakeRejected)
             } else {
                 Some(Cause::BadAck)

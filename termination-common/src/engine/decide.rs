@@ -38,7 +38,6 @@ pub(super) fn decide(
             let doubted = verdict == Verdict::InWindow as u8;
             if of_x && !retransmission || !of_x && doubted && repeats {
                 flow.unpend();
-                flow.cold.outcome = 0;
                 effects = Effects::rejected(verdict, !of_x);
                 if !of_x {
                     effects = effects.and(Effects::event(Event::ChallengeAck));

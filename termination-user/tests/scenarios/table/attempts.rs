@@ -31,6 +31,26 @@ pub(super) const TABLE: &[Scenario] = &[
         ],
     ),
     scenario(
+        "refused_in_another_shape",
+        "not every stack's, nor every firewall's RST has seq and window 0",
+        "O S 0 ws=7
+         R RA 7 1 win=0",
+        &[
+            "refused by=responder phase=syn_sent verdict=syn_sent_ok cause=no_listener \
+           evidence=wire_strong",
+        ],
+    ),
+    scenario(
+        "refused_with_a_window",
+        "the same with seq 0",
+        "O S 0 ws=7
+         R RA =0 1 win=100",
+        &[
+            "refused by=responder phase=syn_sent verdict=syn_sent_ok cause=no_listener \
+           evidence=wire_strong",
+        ],
+    ),
+    scenario(
         "refused_bad",
         "an RST toward SYN_SENT that does not ack the SYN means nothing, however often",
         "O S 0 ws=7
@@ -95,6 +115,17 @@ pub(super) const TABLE: &[Scenario] = &[
          R R 1 win=0",
         &[
             "handshake_aborted by=responder phase=established_no_data verdict=exact \
+           cause=handshake_rejected evidence=wire_strong",
+        ],
+    ),
+    scenario(
+        "handshake_aborted_ack_unseen",
+        "the same, the ACK was not seen: that it acked the SYN-ACK, the RST says",
+        "O S 0 ws=7
+         R SA 0 1 ws=7
+         R R 1 win=0",
+        &[
+            "handshake_aborted by=responder phase=syn_received verdict=train \
            cause=handshake_rejected evidence=wire_strong",
         ],
     ),
@@ -178,7 +209,8 @@ pub(super) const TABLE: &[Scenario] = &[
          O A 12 2",
         &[
             "established",
-            "graceful by=originator phase=closing holder=originator bytes=10/0 lost=0/0 seen=whole",
+            "graceful by=originator phase=closing holder=originator bytes=10/0 lost=0/0 seen=whole \
+             history=SsHhDaFfA zeek=SF",
         ],
     ),
     scenario(
@@ -190,6 +222,18 @@ pub(super) const TABLE: &[Scenario] = &[
          R A 1 1
          R PA 1+10 1",
         &["established", "live established bytes=0/10"],
+    ),
+    scenario(
+        "syn_ack_with_data",
+        "payload of a SYN-ACK is payload",
+        "O S 0 ws=7
+         R SA 0+50 1 ws=7
+         O A 1 51
+         O RA 1 51",
+        &[
+            "reset by=originator phase=first_data verdict=exact cause=active_abort \
+           evidence=wire_strong bytes=0/50 lost=0/0",
+        ],
     ),
     scenario(
         "fast_open_accepted",

@@ -310,6 +310,106 @@ pub(super) const TABLE: &[Scenario] = &[
         ],
     ),
     scenario(
+        "window_of_the_syn_ack",
+        "until R has sent more, its SYN-ACK's window, which is not scaled, is the measure",
+        "open
+         O R 65535 win=0
+         O R 70000 win=0
+         R A 1 1",
+        &[
+            "rst_rejected by=originator verdict=future",
+            "rst_rejected by=originator verdict=in_window",
+            "challenge_ack",
+            "live established",
+        ],
+    ),
+    scenario(
+        "scale_refused",
+        "R does not scale, so nobody does: O's 512 are 512 bytes",
+        "O S 0 ws=7
+         R SA 0 1
+         O A 1 1
+         R R 512 win=0
+         O A 1 1
+         R R 513 win=0",
+        &[
+            "rst_rejected by=responder verdict=in_window",
+            "challenge_ack",
+            "rst_rejected by=responder verdict=future",
+            "live established",
+        ],
+    ),
+    scenario(
+        "scale_not_offered",
+        "O did not offer to scale, so R's 512 are 512 bytes, whatever it answers",
+        "O S 0
+         R SA 0 1 ws=7
+         O A 1 1
+         R A 1 1
+         O R 512 win=0
+         O R 513 win=0",
+        &[
+            "rst_rejected by=originator verdict=in_window",
+            "rst_rejected by=originator verdict=future",
+            "live established",
+        ],
+    ),
+    scenario(
+        "scale_refused_before_the_syn",
+        "the same, the SYN is seen late",
+        "R SA 0 1
+         O S 0 ws=7
+         O A 1 1
+         R R 512 win=0
+         O A 1 1
+         R R 513 win=0",
+        &[
+            "rst_rejected by=responder verdict=in_window",
+            "challenge_ack",
+            "rst_rejected by=responder verdict=future",
+            "live established",
+        ],
+    ),
+    scenario(
+        "hole",
+        "bytes that R acks and nobody saw are a gap",
+        "open
+         O PA 1+100 1
+         O PA 201+100 1
+         R A 1 301",
+        &["live established bytes=300/0 history=ShADaG"],
+    ),
+    scenario(
+        "hole_filled",
+        "they came late: no gap, whatever R acks",
+        "open
+         O PA 1+100 1
+         O PA 301+100 1
+         O PA 101+100 1
+         O PA 201+100 1
+         R A 1 401",
+        &["live established bytes=400/0 history=ShADTa"],
+    ),
+    scenario(
+        "hole_filled_in_part",
+        "the rest of it did not come",
+        "open
+         O PA 1+100 1
+         O PA 301+100 1
+         O PA 101+100 1
+         R A 1 401",
+        &["live established bytes=400/0 history=ShADTaG"],
+    ),
+    scenario(
+        "hole_not_reached",
+        "an ACK below the hole says nothing of it",
+        "open
+         O PA 1+100 1
+         O PA 201+100 1
+         R A 1 101",
+        &["live established bytes=300/0 history=ShADa"],
+    ),
+    scenario(
         "gap",
         "the observer missed more than a window, and y acks what x goes on with",
         "open

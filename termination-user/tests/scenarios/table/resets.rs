@@ -41,6 +41,38 @@ pub(super) const TABLE: &[Scenario] = &[
         ],
     ),
     scenario(
+        "reset_without_window",
+        "an abort that offers no window, as some stacks send it",
+        "open
+         R A 1 1
+         O RA 1 1 win=0",
+        &[
+            "reset by=originator phase=established_no_data verdict=exact cause=active_abort \
+           evidence=wire_strong",
+        ],
+    ),
+    scenario(
+        "reset_at_zero",
+        "SND.NXT is 0: the window tells it from an answer to a segment without ACK",
+        "isn O 4294967295
+         open
+         R A 1 1
+         O RA 1 1",
+        &[
+            "reset by=originator phase=established_no_data verdict=exact cause=active_abort \
+           evidence=wire_strong",
+        ],
+    ),
+    scenario(
+        "reset_at_zero_without_window",
+        "SND.NXT is 0, and no window tells",
+        "isn O 4294967295
+         open
+         R A 1 1
+         O RA 1 1 win=0",
+        &["reset by=originator phase=established_no_data verdict=exact"],
+    ),
+    scenario(
         "reset_crossing",
         "both abort at once: the first decides",
         "open
@@ -189,6 +221,19 @@ pub(super) const TABLE: &[Scenario] = &[
          R A 2 2
          O R 2 win=0",
         &["reset_after_own_fin by=originator phase=closing verdict=exact"],
+    ),
+    scenario(
+        "no_more_is_awaited",
+        "an RST after the own FIN was acked answers neither payload nor a FIN",
+        "open
+         O FA 1 1
+         R A 1 2
+         R A 1 2
+         O R 2 win=0",
+        &[
+            "half_closed",
+            "reset_after_own_fin by=originator phase=half_closed verdict=train|exact",
+        ],
     ),
     scenario(
         "data_after_close_answer_unacked",
