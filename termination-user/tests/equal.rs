@@ -23,6 +23,7 @@ use proptest::{
 use termination_common::{
     counters::{self, Event},
     exchange::{Operation, Record},
+    facts,
     policy::{Settings, Timers},
     taxonomy::Verdict,
 };
@@ -203,6 +204,17 @@ fn one_record_each(host: &Host, records: &[Record]) -> Result<(), TestCaseError>
     let count = host.counters().0;
     let begun = count[counters::OPENED] + count[counters::MIDSTREAM];
     same(|| "endings".into(), &begun, &told(Event::Ending))?;
+    // What ended them was judged, and counted.
+    for &verdict in Verdict::ALL {
+        let ended = |record: &&Record| {
+            let outcome = facts::outcome(&record.copy);
+            let by = outcome.and_then(|outcome| outcome.verdict);
+            record.event == Event::Ending as u8 && by == Some(verdict)
+        };
+        let ended = records.iter().filter(ended).count() as u64;
+        let judged = count[counters::VERDICT + verdict as usize];
+        same(|| format!("{verdict}"), &true, &(judged >= ended))?;
+    }
     let waits = told(Event::TimeWait);
     same(|| "TIME_WAITs".into(), &count[counters::TIME_WAIT], &waits)?;
     same(|| "slots left".into(), &0, &host.slots().len())

@@ -150,7 +150,8 @@ fn time_wait(flow: &mut Flow<'_>, segment: &Segment, settings: &Settings) -> Eff
         }
         return stray.and(restart(flow, segment, false));
     }
-    if !over && holds(flow, y) && (segment.flags.ack() || outdated) {
+    // Without SYN and RST it has ACK, or it would not have been read.
+    if !over && holds(flow, y) {
         let fin = segment.flags.fin();
         return stray.and(restart(flow, segment, fin));
     }

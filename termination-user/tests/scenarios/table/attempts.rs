@@ -11,7 +11,10 @@ pub(super) const TABLE: &[Scenario] = &[
          O S 0 ws=7
          wait 59s
          wait 2s",
-        &["unanswered by=responder phase=syn_sent bytes=0/0 segments=2/0 retransmits=1/0"],
+        &[
+            "unanswered by=responder phase=syn_sent bytes=0/0 segments=2/0 retransmits=1/0 \
+           duration=30000|29999",
+        ],
     ),
     scenario(
         "unanswered_not_yet",

@@ -2,6 +2,28 @@
 
 use super::{Scenario, scenario};
 
+/// Nine seconds, and a stray.
+macro_rules! stray {
+    () => {
+        "wait 9s\nR A 1 1\n"
+    };
+}
+/// Eight of these.
+macro_rules! strays {
+    () => {
+        concat!(
+            stray!(),
+            stray!(),
+            stray!(),
+            stray!(),
+            stray!(),
+            stray!(),
+            stray!(),
+            stray!()
+        )
+    };
+}
+
 pub(super) const TABLE: &[Scenario] = &[
     scenario(
         "reset",
@@ -141,6 +163,24 @@ pub(super) const TABLE: &[Scenario] = &[
             "stray_segment",
             "stray_segment",
             "live established seen=midstream",
+        ],
+    ),
+    scenario(
+        "linger_bound",
+        "32 strays in 288 s keep the tuple, one after 297 s does not",
+        concat!(
+            "open\nO RA 1 1\n",
+            strays!(),
+            strays!(),
+            strays!(),
+            strays!(),
+            stray!(),
+            "wait 9s\nR PA 1+10 1"
+        ),
+        &[
+            "reset by=originator phase=established_no_data verdict=exact cause=active_abort \
+             evidence=wire_strong",
+            "live established seen=midstream bytes=0/10",
         ],
     ),
     scenario(

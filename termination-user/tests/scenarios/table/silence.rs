@@ -19,7 +19,8 @@ pub(super) const TABLE: &[Scenario] = &[
         &[
             "half_open_suspected",
             "half_open_silent by=responder phase=first_data cause=retransmit_timeout \
-             evidence=wire_weak lost=100/0 retransmits=3/0 bytes=100/0",
+             evidence=wire_weak lost=100/0 retransmits=3/0 bytes=100/0 \
+             duration=31005|31006",
         ],
     ),
     scenario(
@@ -158,7 +159,7 @@ pub(super) const TABLE: &[Scenario] = &[
          O A 101 11
          wait 7874s
          wait 2s",
-        &["idle_expired by=nobody phase=transfer"],
+        &["idle_expired by=nobody phase=transfer duration=4|5"],
     ),
     scenario(
         "idle_expired_midstream",
@@ -210,7 +211,9 @@ pub(super) const TABLE: &[Scenario] = &[
          O FA 101 201
          O A 102 202
          wait 3601s",
-        &["half_closed_abandoned by=originator phase=half_closed seen=one_sided bytes=100/0"],
+        &[
+            "half_closed_abandoned by=originator phase=half_closed seen=one_sided bytes=100/0 duration=4|5",
+        ],
     ),
     scenario(
         "one_sided_fin_repeated",
@@ -235,7 +238,7 @@ pub(super) const TABLE: &[Scenario] = &[
          R FA 201 102
          R A 202 102
          wait 3601s",
-        &["half_closed_abandoned by=responder phase=half_closed seen=one_sided"],
+        &["half_closed_abandoned by=responder phase=half_closed seen=one_sided duration=3|4"],
     ),
     scenario(
         "one_sided_reset_after_fin",

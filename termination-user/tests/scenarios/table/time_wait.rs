@@ -245,11 +245,46 @@ pub(super) const TABLE: &[Scenario] = &[
         "live established segments=2/1"
     ),
     plain!(
+        "reuse_keeps_the_scale",
+        "the SYN that waited for its answer had a window scale",
+        "O S 5000 ws=7\nR SA 70000 5001 ws=7\nO A 5001 70001
+         R R 135536 win=0\nO A 5001 70001\nR R 135537 win=0",
+        "time_wait reused_by_sequence answer=syn_ack",
+        "rst_rejected by=responder verdict=in_window",
+        "challenge_ack",
+        "rst_rejected by=responder verdict=future",
+        "live established"
+    ),
+    plain!(
+        "reuse_without_scale",
+        "and if it had none, nobody scales",
+        "O S 5000\nR SA 70000 5001 ws=7\nO A 5001 70001
+         R R 70512 win=0\nO A 5001 70001\nR R 70513 win=0",
+        "time_wait reused_by_sequence answer=syn_ack",
+        "rst_rejected by=responder verdict=in_window",
+        "challenge_ack",
+        "rst_rejected by=responder verdict=future",
+        "live established"
+    ),
+    plain!(
         "reused_early",
         "an old ISN is accepted all the same (9)",
         "O S -5000 ws=7\nR SA 70000 -4999 ws=7\nO A -4999 70001",
         "time_wait reused_early answer=syn_ack",
         "live established"
+    ),
+    plain!(
+        "reused_early_at_the_next_number",
+        "the ISN has to be beyond, as the kernel asks",
+        "O S 2 ws=7\nR SA 70000 3 ws=7",
+        "time_wait reused_early answer=syn_ack",
+        "live syn_received"
+    ),
+    plain!(
+        "assassinated_by_a_stamp_among_none",
+        "without a timestamp before it none is old",
+        "O R 2 win=0 ts=3000000000/1",
+        "time_wait assassinated|offered restarts=0/0"
     ),
     plain!(
         "reused_early_after_an_ack",
