@@ -45,6 +45,9 @@ const AHEAD: usize = 32;
 /// Key of the sample: nobody aims at a capture's table, and the same capture has
 /// the same sample each time.
 const SEED: [u64; 2] = [0; 2];
+/// Later than this is drawn to it: 52 days (2^32 ticks) before the end of time, so
+/// that every timer still runs out in time.
+const LATEST: u64 = u64::MAX - (1 << (32 + TICK_SHIFT));
 /// Outdated alarms that are not worth a look.
 const OUTDATED: usize = 1 << 12;
 
@@ -106,6 +109,10 @@ impl Offline {
     /// later.
     #[inline]
     pub fn frame(&mut self, packet: &Packet<'_>, out: &mut impl FnMut(&Record)) {
+        let packet = &Packet {
+            time: packet.time.min(LATEST),
+            ..*packet
+        };
         self.latest = self.latest.max(packet.time);
         // Parsed where it waits, for it is large to copy.
         self.ahead.push(Waiting::default());

@@ -7,7 +7,14 @@ use std::{
 };
 
 use flate2::{Compression, write::GzEncoder};
-use termination_common::{segment::Flags, wire::build::Frame};
+use termination_common::{
+    counters::Event, exchange::Record, facts, segment::Flags, taxonomy::Ending, wire::build::Frame,
+};
+use termination_user::{
+    capture::{LinkType, Packet},
+    offline::Offline,
+    policy::Policy,
+};
 
 use crate::scratch::{SECOND, START, Scratch, endings, objects, pcap, program, run};
 
@@ -168,6 +175,42 @@ fn times_out_of_order_do_no_harm() {
     let found = endings(&[], &pcap(&frames));
     let kinds: Vec<_> = found.iter().map(|ending| &ending["ending"]).collect();
     assert_eq!(kinds, ["graceful", "graceful"]);
+}
+
+/// A capture's clock may say anything. Found by the fuzzer of captures: an RST in
+/// doubt three seconds before 2^64 nanoseconds.
+#[test]
+fn the_end_of_time_does_no_harm() {
+    const CLIENT: &str = "192.0.2.1:40000";
+    const SERVER: &str = "192.0.2.2:443";
+    let there = || Frame::v4(CLIENT, SERVER).window(500);
+    let back = || Frame::v4(SERVER, CLIENT).window(500);
+    let mut offline = Offline::new(&Policy::default(), false);
+    let mut endings = Vec::new();
+    let mut out = |record: &Record| {
+        if record.event == Event::Ending as u8 {
+            endings.extend(facts::outcome(&record.copy).map(|outcome| outcome.ending));
+        }
+    };
+    for frame in [
+        there().tcp(Flags::SYN).seq(100),
+        back().tcp(Flags::SYN | Flags::ACK).seq(900).ack(101),
+        there().tcp(Flags::ACK).seq(101).ack(901),
+        back().tcp(Flags::ACK).seq(901).ack(101).payload(10),
+        back().tcp(Flags::RST).seq(1_000),
+    ] {
+        let data = frame.build();
+        let packet = Packet {
+            time: u64::MAX,
+            link: LinkType::ETHERNET,
+            data: &data,
+            length: data.len() as u32,
+            number: 1,
+        };
+        offline.frame(&packet, &mut out);
+    }
+    offline.finish(&mut out);
+    assert_eq!(endings, [Ending::Reset]);
 }
 
 #[test]

@@ -185,6 +185,15 @@ pub(super) const TABLE: &[Scenario] = &[
         ],
     ),
     scenario(
+        "bad_final_ack_of_the_isn",
+        "the ISN itself acks no SYN",
+        "O S 0 ws=7
+         R SA 0 1 ws=7
+         O A 1 0
+         wait 1s",
+        &["implausible", "live syn_received"],
+    ),
+    scenario(
         "bad_syn_ack",
         "a SYN-ACK of something else draws PA; the attempt goes on",
         "O S 0 ws=7

@@ -371,6 +371,47 @@ pub(super) const TABLE: &[Scenario] = &[
         ],
     ),
     scenario(
+        "window_filled",
+        "to its last byte it is plausible, and no further",
+        "O S 0 win=512
+         R SA 0 1
+         O A 1 1
+         R PA 1+512 1
+         R PA 513+1 1",
+        &["implausible", "live established bytes=0/512"],
+    ),
+    scenario(
+        "below_the_window",
+        "what lies more than a window below what was acked moves nothing",
+        "O S 0
+         R SA 0 1 win=512
+         O PA 1+400 1
+         R A 1 401
+         O PA 401+400 1
+         R A 1 801
+         O PA 289+10 1
+         O PA 288+10 1",
+        &[
+            "implausible",
+            "live established bytes=800/0 retransmits=1/0",
+        ],
+    ),
+    scenario(
+        "forged_fin_below_the_own",
+        "a FIN elsewhere, once the own was acked, is nobody's",
+        "open
+         O PA 1+100 1
+         O FA 101 1
+         R A 1 102
+         O FA 51 1
+         R FA 1 102
+         O A 102 2",
+        &[
+            "implausible",
+            "graceful by=originator phase=closing holder=originator bytes=100/0 lost=0/0",
+        ],
+    ),
+    scenario(
         "hole",
         "bytes that R acks and nobody saw are a gap",
         "open
