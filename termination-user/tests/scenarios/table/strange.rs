@@ -120,6 +120,13 @@ pub(super) const TABLE: &[Scenario] = &[
         &["live established bytes=10/0 segments=3/1"],
     ),
     scenario(
+        "fragment_alone",
+        "that something is missing is said at once (16)",
+        "open
+         O PA 1+100 1 fragment",
+        &["live established seen=gaps segments=3/1"],
+    ),
+    scenario(
         "fragment_then_more",
         "a first fragment of data: its end is unknown until it is acked (16)",
         "open
