@@ -59,7 +59,9 @@ fn each(
         let (done, acts, time) = (done.get(), acts.get(), start.elapsed());
         println!("seed {seed}: {done} sequences, {acts} acts or steps, {time:.0?}");
     };
-    let result = runner.run(&script::sequence(), |(setting, steps)| {
+    // The long runs have longer sequences as well.
+    let most = if sequences < 1_000_000 { 40 } else { 100 };
+    let result = runner.run(&script::sequence(most), |(setting, steps)| {
         acts.set(acts.get() + test(&setting, &steps)?);
         done.set(done.get() + 1);
         if done.get().is_multiple_of(100_000) {

@@ -121,10 +121,15 @@ pub(super) fn live(
     if !concerns(segment, settings) || !is_certain(flow, segment) {
         return 0;
     }
-    let other = &flow.half[(segment.side() ^ 1) & 1];
+    let x = segment.side();
+    let (mine, other) = (&flow.half[x & 1], &flow.half[(x ^ 1) & 1]);
     let end = segment.seq.wrapping_add(segment.payload);
     let outside = match verdict {
-        Verdict::Old => !after(end, other.acked),
+        Verdict::Old => {
+            // Which FIN this host has taken, if there were two, is not certain.
+            let at_fin = mine.is(bit::FIN) && segment.seq == other.acked.wrapping_sub(1);
+            !after(end, other.acked) && !at_fin
+        }
         // The kernel's window may be larger than the field can say by what
         // the shift cuts off.
         Verdict::Future => {

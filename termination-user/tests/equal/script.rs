@@ -162,8 +162,8 @@ fn scale() -> impl Strategy<Value = Option<u8>> {
     prop_oneof![1 => Just(None), 4 => (0..15_u8).prop_map(Some)]
 }
 
-/// A setting and its steps.
-pub(crate) fn sequence() -> impl Strategy<Value = (Setting, Vec<Step>)> {
+/// A setting and its steps, so many of them at most.
+pub(crate) fn sequence(most: usize) -> impl Strategy<Value = (Setting, Vec<Step>)> {
     let setting = (
         [isn(), isn()],
         [scale(), scale()],
@@ -183,5 +183,5 @@ pub(crate) fn sequence() -> impl Strategy<Value = (Setting, Vec<Step>)> {
             start,
             hooks,
         });
-    (setting, vec(step(), 1..100))
+    (setting, vec(step(), 1..=most))
 }
