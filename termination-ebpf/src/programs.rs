@@ -90,10 +90,7 @@ impl Source for Replay {
 /// XDP ingress: native or generic.
 #[inline(always)]
 pub fn ingress_xdp<S: Source>(context: &XdpContext) -> u32 {
-    let near = blur(
-        fast_xdp::<S>(context.ctx),
-        context.ingress_ifindex() as u32,
-    );
+    let near = blur(fast_xdp::<S>(context.ctx), context.ingress_ifindex() as u32);
     if near != FAST && finish(parse_xdp::<S>(context.ctx), near as u32) {
         return xdp_action::XDP_DROP;
     }
