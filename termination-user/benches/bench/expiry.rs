@@ -17,8 +17,20 @@ use std::{
 
 use serde_json::{Value, json};
 use termination_user::{
-    control::{RunOptions, clock, controller::Controller, ring::Pump, serve::serve, status::Facts},
-    policy::Policy,
+    control::{
+        Mode, RunOptions,
+        attach::Plan,
+        attached::Attached,
+        clock,
+        controller::Controller,
+        load::{self, Loaded, Sizes},
+        ring::Pump,
+        serve::serve,
+        status::Facts,
+        voice::Voice,
+        wanted::Named,
+    },
+    policy::{Interfaces, Policy},
     report::Clock,
 };
 use tokio::{
@@ -302,7 +314,7 @@ fn come_and_go(kernel: &Kernel, stop: &AtomicBool) -> Result<()> {
 
 /// Runs `work` with a controller over this table, in an event loop as `run`'s.
 pub(crate) fn with_controller<T>(
-    loaded: termination_user::control::load::Loaded,
+    loaded: Loaded,
     policy: &Path,
     work: impl AsyncFnOnce(&Rc<Controller>) -> Result<T>,
 ) -> Result<T> {
@@ -323,9 +335,34 @@ pub(crate) fn with_controller<T>(
         rfc1337: false,
     };
     runtime.block_on(LocalSet::new().run_until(async {
-        let controller = Rc::new(Controller::new(loaded, facts, Policy::default(), clock));
+        let attached = attached_nowhere()?;
+        let policy = Policy::default();
+        let controller = Rc::new(Controller::new(loaded, attached, facts, policy, clock));
         work(&controller).await
     }))
+}
+
+/// What a controller has that was told to attach to nothing. Its programs are
+/// those of another table, a small one: these here run by themselves.
+fn attached_nowhere() -> Result<Attached> {
+    let (_, programs, _) = load::load(load::OBJECT, Sizes::new(1 << 10, 1 << 16)?, false)?;
+    let plan = Plan {
+        mode: Mode::default(),
+        clsact: false,
+    };
+    let named = Named {
+        interfaces: vec!["none".to_owned()],
+        hooks: None,
+    };
+    let voice = Voice { quiet: true };
+    Ok(Attached::new(
+        programs,
+        plan,
+        named,
+        &Interfaces::default(),
+        None,
+        voice,
+    )?)
 }
 
 /// When to look at the timers.

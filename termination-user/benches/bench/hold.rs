@@ -29,7 +29,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         return Err(format!("no interface {}", options.interface).into());
     }
     let sizes = Sizes::new(64, 1 << 16)?;
-    let (_loaded, mut programs, _ring) = load::load(load::BENCH_OBJECT, sizes, false, false)?;
+    let (_loaded, mut programs, _ring) = load::load(load::BENCH_OBJECT, sizes, false)?;
     let _ingress = bpf::attach(programs.get("empty")?, index, Place::XdpNative)?;
     let _egress = bpf::attach(programs.get("empty_tc")?, index, Place::TcxEgress)?;
     println!("ready");
