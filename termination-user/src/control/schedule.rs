@@ -4,17 +4,16 @@
 //! Of each line is known until when nothing in it can run out. That follows from
 //! the deadlines of what is in it, and from the shortest timer: whatever a
 //! segment changes or opens from now on runs out no sooner than that timer from
-//! now. One exception is harmless: a deadline that was put off and comes back
-//! (an RST in doubt gives way to something else) is noticed late, by the shortest
-//! timer at most.
+//! now. One thing puts a deadline off that may come back, an RST in doubt; there,
+//! the earlier of the two counts.
 
 use std::cmp::min;
 
 use termination_common::{
     counters::{self, Counters, Loss},
     policy::Timers,
-    slot::SlotId,
-    state::Snapshot,
+    slot::{Hot, Pending, SlotId},
+    state::{Snapshot, fact},
     time::{Tick, tick},
     timer,
 };
@@ -85,8 +84,8 @@ enum Look {
     Due,
     /// Something, then.
     Later(Tick),
-    /// A program is at work on it, so it is not idle; or it becomes free, or
-    /// used, at this moment.
+    /// Perhaps something, soon: a program is at work on it; or it becomes free,
+    /// or used, at this moment; or what keeps it may be gone with any segment.
     Busy,
 }
 
@@ -98,12 +97,21 @@ fn look(table: &Table, slot: u32, now: Tick, timers: &Timers) -> Look {
     if state.is_free() {
         return Look::Busy;
     }
+    let is_over = |at: Tick| now.wrapping_sub(at).cast_signed() >= 0;
     let at = timer::deadline(&hot, || table.pending(slot), timers);
     let unreported = state.is_ended() && !state.is_reported();
-    if unreported || now.wrapping_sub(at).cast_signed() >= 0 {
-        Look::Due
+    if unreported || is_over(at) {
+        return Look::Due;
+    }
+    if !state.is(fact::PENDING) {
+        return Look::Later(at);
+    }
+    let word = state.without(fact::PENDING).0;
+    let without = timer::deadline(&Hot { word, ..hot }, Pending::default, timers);
+    if is_over(without) {
+        Look::Busy
     } else {
-        Look::Later(at)
+        Look::Later(sooner(now, at, without))
     }
 }
 
