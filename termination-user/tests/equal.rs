@@ -232,3 +232,42 @@ fn connections_are_conserved_and_blind_resets_end_nothing() {
 fn the_same_for_a_million_sequences() {
     each(1_000_000, 4, holds);
 }
+
+/// A SYN waits for its answer for 58 seconds, and then an RST tells that it has
+/// opened a connection: that runs out two seconds later. The kernel's table asks
+/// both ways what is due.
+#[test]
+fn a_connection_that_opened_before_it_was_known_runs_out_in_time() {
+    use script::Step::{Abort, Flush, Handshake, Open, Refuse, Wait, Write};
+    let setting = Setting {
+        isn: [0, u32::MAX],
+        scale: [None, None],
+        stamps: false,
+        six: false,
+        lower: 0,
+        start: 1_000_000_000_000,
+        hooks: [false, false],
+    };
+    let steps = [
+        Handshake(0),
+        Write(1, 1),
+        Flush,
+        Handshake(1),
+        Open(0, 0),
+        Refuse(1),
+        Wait(58_027, false),
+        Abort(1),
+        Refuse(0),
+        Wait(1972, true),
+    ];
+    let kernel = kernel();
+    kernel.set(SETTINGS);
+    for act in play(&setting, &steps) {
+        match act {
+            Act::See(sight) => {
+                kernel.see(&sight, &sight.frame.build());
+            }
+            Act::Sweep(now) => kernel.sweep(now, Operation::Visit, &TIMERS),
+        }
+    }
+}

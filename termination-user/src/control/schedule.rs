@@ -4,13 +4,15 @@
 //! Of each line is known until when nothing in it can run out. That follows from
 //! the deadlines of what is in it, and from the shortest timer: whatever a
 //! segment changes or opens from now on runs out no sooner than that timer from
-//! now. One thing puts a deadline off that may come back, an RST in doubt; there,
-//! the earlier of the two counts.
+//! now. Two things that await their confirmation are apart: an RST in doubt puts
+//! a deadline off that may come back, and a SYN, once it is answered, has opened
+//! its connection when it was sent. There, the earlier moment counts.
 
 use std::cmp::min;
 
 use termination_common::{
     counters::{self, Counters, Loss},
+    engine::pending::{self, kind},
     policy::Timers,
     slot::{Hot, Pending, SlotId},
     state::{Snapshot, fact},
@@ -107,7 +109,19 @@ fn look(table: &Table, slot: u32, now: Tick, timers: &Timers) -> Look {
         return Look::Later(at);
     }
     let word = state.without(fact::PENDING).0;
-    let without = timer::deadline(&Hot { word, ..hot }, Pending::default, timers);
+    let mut without = timer::deadline(&Hot { word, ..hot }, Pending::default, timers);
+    let pending = table.pending(slot);
+    if pending::kind_of(pending) == kind::SYN {
+        let opened = pending
+            .at
+            .wrapping_add(min(timers.syn_sent, timers.syn_received));
+        if is_over(opened) {
+            return Look::Busy;
+        }
+        if opened.wrapping_sub(without).cast_signed() < 0 {
+            without = opened;
+        }
+    }
     if is_over(without) {
         Look::Busy
     } else {
