@@ -4,18 +4,18 @@
 //! Of each line is known until when nothing in it can run out. That follows from
 //! the deadlines of what is in it, and from the shortest timer: whatever a
 //! segment changes or opens from now on runs out no sooner than that timer from
-//! now. Two things that await their confirmation are apart: an RST in doubt puts
-//! a deadline off that may come back, and a SYN, once it is answered, has opened
-//! its connection when it was sent. There, the earlier moment counts.
+//! now. Except where a deadline comes back from further on: an RST in doubt gives
+//! way, a SYN that waited turns out to have opened a connection when it was sent, a
+//! forged segment changes what is waited for. That is noticed late, by the shortest
+//! timer at most, and told with its own time all the same.
 
 use std::cmp::min;
 
 use termination_common::{
     counters::{self, Counters, Loss},
-    engine::pending::{self, kind},
     policy::Timers,
-    slot::{Hot, Pending, SlotId},
-    state::{Snapshot, fact},
+    slot::SlotId,
+    state::Snapshot,
     time::{Tick, tick},
     timer,
 };
@@ -23,7 +23,7 @@ use termination_common::{
 use super::table::{Table, id};
 
 /// What is known of each line.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Schedule {
     /// Nothing in the line runs out before; empty: nothing is known.
     next: Vec<Tick>,
@@ -86,8 +86,8 @@ enum Look {
     Due,
     /// Something, then.
     Later(Tick),
-    /// Perhaps something, soon: a program is at work on it; or it becomes free,
-    /// or used, at this moment; or what keeps it may be gone with any segment.
+    /// A program is at work on it, so it is not idle; or it becomes free, or
+    /// used, at this moment.
     Busy,
 }
 
@@ -99,33 +99,12 @@ fn look(table: &Table, slot: u32, now: Tick, timers: &Timers) -> Look {
     if state.is_free() {
         return Look::Busy;
     }
-    let is_over = |at: Tick| now.wrapping_sub(at).cast_signed() >= 0;
     let at = timer::deadline(&hot, || table.pending(slot), timers);
     let unreported = state.is_ended() && !state.is_reported();
-    if unreported || is_over(at) {
-        return Look::Due;
-    }
-    if !state.is(fact::PENDING) {
-        return Look::Later(at);
-    }
-    let word = state.without(fact::PENDING).0;
-    let mut without = timer::deadline(&Hot { word, ..hot }, Pending::default, timers);
-    let pending = table.pending(slot);
-    if pending::kind_of(pending) == kind::SYN {
-        let opened = pending
-            .at
-            .wrapping_add(min(timers.syn_sent, timers.syn_received));
-        if is_over(opened) {
-            return Look::Busy;
-        }
-        if opened.wrapping_sub(without).cast_signed() < 0 {
-            without = opened;
-        }
-    }
-    if is_over(without) {
-        Look::Busy
+    if unreported || now.wrapping_sub(at).cast_signed() >= 0 {
+        Look::Due
     } else {
-        Look::Later(sooner(now, at, without))
+        Look::Later(at)
     }
 }
 
@@ -134,8 +113,9 @@ fn sooner(now: Tick, one: Tick, other: Tick) -> Tick {
     now.wrapping_add(min(one.wrapping_sub(now), other.wrapping_sub(now)))
 }
 
-/// The shortest of all timers: within it, nothing new runs out.
-fn shortest(timers: &Timers) -> Tick {
+/// The shortest of all timers: within it, nothing new runs out, and nothing is
+/// noticed later by more than this.
+pub fn shortest(timers: &Timers) -> Tick {
     let Timers {
         syn_sent,
         syn_received,
