@@ -51,6 +51,11 @@ pub fn step(half: &mut [Half; 2], segment: &Fast) -> bool {
     {
         return false;
     }
+    // What offers more than ever with an old ack tells something to the guards
+    // (super::guard::listen).
+    if before(segment.ack, mine.acked) && segment.window > mine.window_max {
+        return false;
+    }
     let mut bits = mine.bits;
     if segment.payload == 0 {
         let probe = segment.seq == other.acked.wrapping_sub(1) && before(segment.seq, mine.sent);

@@ -113,6 +113,13 @@ pub(super) const TABLE: &[Scenario] = &[
         "live established"
     ),
     blind!(
+        "guard_waits_where_a_window_was_not_taken",
+        "this host offers more than ever, with an ack that is older than another",
+        "O PA 101+50 1\nR A 1 151\nR A 1 101 win=60000\nO R -500 win=0",
+        "rst_rejected by=originator verdict=old",
+        "live established"
+    ),
+    blind!(
         "guard_minds_no_syn_of_the_sender",
         "a forged SYN does not switch it off",
         "O S 700000 ws=7\nR A 1 101\nO R -500 win=0",
