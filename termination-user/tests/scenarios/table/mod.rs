@@ -3,6 +3,7 @@
 
 mod attempts;
 mod closes;
+mod discovered;
 mod doubts;
 mod guards;
 mod resets;
@@ -64,6 +65,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Scenario> {
         attempts::TABLE,
         closes::TABLE,
         resets::TABLE,
+        discovered::TABLE,
         doubts::TABLE,
         guards::TABLE,
         silence::TABLE,
