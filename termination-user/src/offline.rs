@@ -10,11 +10,10 @@
 //! connections in no order, and each would wait for memory; so the lines that
 //! a batch needs are on their way before its first segment is looked at.
 
+mod alarms;
 mod index;
 mod parse;
 mod place;
-
-use std::{cmp::Reverse, collections::BinaryHeap};
 
 use termination_common::{
     counters::{self, Counters, Event},
@@ -35,6 +34,7 @@ use crate::{
     capture::Packet,
     policy::{HostRules, Policy},
 };
+use alarms::Alarms;
 use index::Index;
 use parse::parse;
 use place::{NEVER, Place, Waiting, hash, prefetch, shape};
@@ -61,8 +61,8 @@ pub struct Offline {
     index: Index,
     places: Vec<Place>,
     free: Vec<u32>,
-    /// When (nanoseconds), which place. Those count that the place knows of.
-    alarms: BinaryHeap<Reverse<(u64, u32)>>,
+    /// Those count that the place knows of.
+    alarms: Alarms,
     counters: Box<Counters>,
     /// How far time has passed.
     clock: u64,
@@ -86,7 +86,7 @@ impl Offline {
             index: Index::new(),
             places: Vec::new(),
             free: Vec::new(),
-            alarms: BinaryHeap::new(),
+            alarms: Alarms::default(),
             counters: Box::default(),
             clock: 0,
             latest: 0,
@@ -330,12 +330,12 @@ impl Offline {
             return;
         }
         place.alarm = time;
-        self.alarms.push(Reverse((time, index)));
+        self.alarms.push(time, index);
         if self.alarms.len() > 2 * self.index.len() + OUTDATED {
             // Long timers of what is long over: memory follows what is alive.
             let places = &self.places;
             self.alarms
-                .retain(|&Reverse((at, index))| places[index as usize].alarm == at);
+                .retain(|(at, index)| places[index as usize].alarm == at);
         }
     }
 
@@ -347,11 +347,7 @@ impl Offline {
             return;
         }
         self.clock = time;
-        while let Some(&Reverse((at, index))) = self.alarms.peek() {
-            if at > time {
-                break;
-            }
-            self.alarms.pop();
+        while let Some((at, index)) = self.alarms.pop(time) {
             let place = &mut self.places[index as usize];
             if place.alarm == at {
                 place.alarm = NEVER;
