@@ -11,6 +11,7 @@
 //! a batch needs are on their way before its first segment is looked at.
 
 mod alarms;
+mod huge;
 mod index;
 mod parse;
 mod place;
@@ -37,7 +38,7 @@ use crate::{
 use alarms::Alarms;
 use index::Index;
 use parse::parse;
-use place::{NEVER, Place, Waiting, hash, prefetch, shape};
+use place::{NEVER, Places, Waiting, hash, shape};
 
 /// Segments in a batch: more than the processor fetches at once, few enough to
 /// stay in the first-level cache.
@@ -59,7 +60,7 @@ pub struct Offline {
     /// None: everything is tracked.
     rules: Option<HostRules>,
     index: Index,
-    places: Vec<Place>,
+    places: Places,
     free: Vec<u32>,
     /// Those count that the place knows of.
     alarms: Alarms,
@@ -84,7 +85,7 @@ impl Offline {
             },
             rules: (!policy.traffic.is_all()).then(|| HostRules::new(&policy.traffic)),
             index: Index::new(),
-            places: Vec::new(),
+            places: Places::default(),
             free: Vec::new(),
             alarms: Alarms::default(),
             counters: Box::default(),
@@ -101,8 +102,8 @@ impl Offline {
 
     /// Connections that have not ended.
     pub fn live(&self) -> usize {
-        let live = |place: &&Place| place.slot.state().is_live();
-        self.places.iter().filter(live).count()
+        let live = |&place: &u32| self.places[place].slot.state().is_live();
+        (0..self.places.len()).filter(live).count()
     }
 
     /// Takes one packet; `out` gets the records of what is over, some packets
@@ -146,17 +147,16 @@ impl Offline {
     /// Processes what [`Offline::frame`] has taken.
     pub fn catch_up(&mut self, out: &mut impl FnMut(&Record)) {
         let mut ahead = std::mem::take(&mut self.ahead);
-        for waiting in &ahead {
+        for waiting in &mut ahead {
             // The first with this hash; the others can wait for memory.
-            let place = self.index.find(waiting.hash, |_| true);
-            if let Some(place) = place.and_then(|place| self.places.get(place as usize)) {
-                prefetch(&place.slot.hot);
-                prefetch(&place.slot.cold);
+            waiting.guess = self.index.find(waiting.hash, |_| true);
+            if let Some(place) = waiting.guess {
+                self.places[place].expect(waiting.segment.flags);
             }
         }
         for waiting in &ahead {
             self.pass(waiting.clock, out);
-            self.track(&waiting.segment, waiting.hash, out);
+            self.track(&waiting.segment, waiting.hash, waiting.guess, out);
         }
         ahead.clear();
         self.ahead = ahead;
@@ -166,26 +166,31 @@ impl Offline {
     /// Takes one segment, at once.
     pub fn segment(&mut self, segment: &Segment, out: &mut impl FnMut(&Record)) {
         self.catch_up(out);
-        self.track(segment, hash(&segment.tuple), out);
+        self.track(segment, hash(&segment.tuple), None, out);
     }
 
     #[inline]
-    fn track(&mut self, segment: &Segment, hash: u32, out: &mut impl FnMut(&Record)) {
+    fn track(
+        &mut self,
+        segment: &Segment,
+        hash: u32,
+        guess: Option<u32>,
+        out: &mut impl FnMut(&Record),
+    ) {
         self.counters.0[counters::SEGMENTS] += 1;
         if segment.has(mark::ODD_FLAGS) {
             self.counters.0[counters::ODD_FLAGS] += 1;
         }
         let places = &self.places;
-        let same = |place: u32| {
-            let found = &places[place as usize].slot.cold.tuple;
-            found.is(&segment.tuple)
-        };
-        let Some(index) = self.index.find(hash, same) else {
+        let same = |place: u32| places[place].slot.cold.tuple.is(&segment.tuple);
+        // It may have been released meanwhile, and belong to another since.
+        let guess = guess.filter(|&place| same(place) && !places[place].slot.state().is_free());
+        let Some(index) = guess.or_else(|| self.index.find(hash, same)) else {
             self.open(hash, segment, out);
             return;
         };
         if let Some(fast) = Fast::of(segment) {
-            let hot = &mut self.places[index as usize].slot.hot;
+            let hot = &mut self.places[index].slot.hot;
             if engine::fast::applies(Snapshot(hot.word)) && engine::fast::step(&mut hot.half, &fast)
             {
                 // The alarm that is set is early enough.
@@ -193,7 +198,7 @@ impl Offline {
             }
         }
         let settings = self.settings;
-        let before = shape(&self.places[index as usize].slot.hot);
+        let before = shape(&self.places[index].slot.hot);
         let effects = self.with(index, |flow| engine::step(flow, segment, &settings));
         if effects != Effects::NONE {
             self.tell(index, segment.time, segment.sender, effects, out);
@@ -203,7 +208,7 @@ impl Offline {
                 self.counters.0[counters::OPENED] += 1;
                 self.tell(index, segment.time, segment.sender, again, out);
             }
-        } else if before == shape(&self.places[index as usize].slot.hot) {
+        } else if before == shape(&self.places[index].slot.hot) {
             // Only the time was renewed: the alarm that is set is early enough.
             return;
         }
@@ -211,13 +216,7 @@ impl Offline {
     }
 
     fn open(&mut self, hash: u32, segment: &Segment, out: &mut impl FnMut(&Record)) {
-        let index = self.free.pop().unwrap_or_else(|| {
-            self.places.push(Place {
-                slot: Slot::default(),
-                alarm: NEVER,
-            });
-            u32::try_from(self.places.len() - 1).expect("fewer than 2^32 slots fit into memory")
-        });
+        let index = self.free.pop().unwrap_or_else(|| self.places.push());
         self.index.insert(hash, index);
         let effects = self.with(index, |flow| engine::open(flow, segment));
         let opened = if segment.flags.syn() && !segment.flags.rst() {
@@ -233,7 +232,7 @@ impl Offline {
     /// Runs `f` on a slot as if its lock were held.
     #[inline(always)]
     fn with<R>(&mut self, index: u32, f: impl FnOnce(&mut Flow<'_>) -> R) -> R {
-        let Slot { hot, cold } = &mut self.places[index as usize].slot;
+        let Slot { hot, cold } = &mut self.places[index].slot;
         let mut flow = Flow {
             state: Snapshot(hot.word),
             half: &mut hot.half,
@@ -262,7 +261,7 @@ impl Offline {
         if effects.any(Effects::FIN_RESTART) {
             count[counters::FIN_RESTARTS] += 1;
         }
-        let slot = &self.places[index as usize].slot;
+        let slot = &self.places[index].slot;
         if effects.has(Event::Ending) {
             let ending = Outcome::packed_ending(slot.cold.outcome);
             count[counters::ENDING + ending as usize] += 1;
@@ -297,7 +296,7 @@ impl Offline {
     /// Hands out the ending of a slot, unless it was, and the sequel if there
     /// is one.
     fn hand_out(&mut self, index: u32, time: u64, sequel: u8, out: &mut impl FnMut(&Record)) {
-        let copy = self.places[index as usize].slot;
+        let copy = self.places[index].slot;
         let mut record = Record {
             event: Event::Ending as u8,
             side: 0,
@@ -320,7 +319,7 @@ impl Offline {
 
     /// Makes sure that the slot is looked at by its deadline.
     fn set_alarm(&mut self, index: u32, now: u64) {
-        let place = &mut self.places[index as usize];
+        let place = &mut self.places[index];
         let Slot { hot, cold } = &place.slot;
         let at = timer::deadline(hot, || cold.pending, &self.timers);
         let ahead = at.wrapping_sub(tick(now)).cast_signed();
@@ -335,7 +334,7 @@ impl Offline {
             // Long timers of what is long over: memory follows what is alive.
             let places = &self.places;
             self.alarms
-                .retain(|(at, index)| places[index as usize].alarm == at);
+                .retain(|(at, index)| places[index].alarm == at);
         }
     }
 
@@ -348,7 +347,7 @@ impl Offline {
         }
         self.clock = time;
         while let Some((at, index)) = self.alarms.pop(time) {
-            let place = &mut self.places[index as usize];
+            let place = &mut self.places[index];
             if place.alarm == at {
                 place.alarm = NEVER;
                 self.ring(at, index, out);
@@ -377,7 +376,7 @@ impl Offline {
 
     fn release(&mut self, index: u32, time: u64, sequel: u8, out: &mut impl FnMut(&Record)) {
         self.hand_out(index, time, sequel, out);
-        let place = &mut self.places[index as usize];
+        let place = &mut self.places[index];
         place.alarm = NEVER;
         self.index.remove(hash(&place.slot.cold.tuple), index);
         self.with(index, |flow| flow.state = flow.state.transition_to_free());
@@ -389,8 +388,7 @@ impl Offline {
         self.catch_up(out);
         let now = self.clock;
         for index in 0..self.places.len() {
-            let index = index as u32;
-            let state = self.places[index as usize].slot.state();
+            let state = self.places[index].slot.state();
             if state.is_free() {
                 continue;
             }
@@ -399,7 +397,7 @@ impl Offline {
                 let effects = self.with(index, |flow| stop(flow, now, &timers));
                 self.tell(index, now, 0, effects, out);
             }
-            let waiting = self.places[index as usize].slot.state().is_time_wait();
+            let waiting = self.places[index].slot.state().is_time_wait();
             let sequel = if waiting { Sequel::Shutdown as u8 } else { 0 };
             self.counters.0[counters::SEQUEL + sequel as usize] += u64::from(waiting);
             self.release(index, now, sequel, out);

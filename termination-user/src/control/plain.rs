@@ -28,6 +28,8 @@ unsafe impl Plain for Record {}
 unsafe impl Plain for SweepHeader {}
 // SAFETY: repr(C); 2 * 4 + 4 + 4 = 16 bytes, checked in exchange.rs.
 unsafe impl Plain for SweepRequest {}
+// SAFETY: an integer.
+unsafe impl Plain for u64 {}
 // SAFETY: repr(C) around an array of u64.
 unsafe impl Plain for Counters {}
 // SAFETY: repr(C); nine u32.

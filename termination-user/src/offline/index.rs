@@ -5,21 +5,21 @@
 //! that. An entry keeps half of the hash, so that neither growth nor removal
 //! looks at a place.
 
-use super::place::prefetch;
+use super::{huge::Huge, place::prefetch};
 
 /// Entries at first.
 const SIZE: usize = 1 << 10;
 
 /// The table. Entry: hash << 32 | (place + 1), or 0.
 pub(super) struct Index {
-    entries: Vec<u64>,
+    entries: Huge<u64>,
     used: usize,
 }
 
 impl Index {
     pub(super) fn new() -> Self {
         Self {
-            entries: vec![0; SIZE],
+            entries: Huge::zeroed(SIZE),
             used: 0,
         }
     }
@@ -31,12 +31,12 @@ impl Index {
 
     /// Where the search starts; the length is a power of two.
     #[inline(always)]
-    const fn home(&self, hash: u32) -> usize {
+    fn home(&self, hash: u32) -> usize {
         hash as usize & (self.entries.len() - 1)
     }
 
     #[inline(always)]
-    const fn next(&self, at: usize) -> usize {
+    fn next(&self, at: usize) -> usize {
         (at + 1) & (self.entries.len() - 1)
     }
 
@@ -85,7 +85,8 @@ impl Index {
 
     fn grow(&mut self) {
         let size = 2 * self.entries.len();
-        for entry in std::mem::replace(&mut self.entries, vec![0; size]) {
+        let old = std::mem::replace(&mut self.entries, Huge::zeroed(size));
+        for &entry in &*old {
             if entry != 0 {
                 self.put(entry);
             }
