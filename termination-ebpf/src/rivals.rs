@@ -45,8 +45,8 @@ pub(crate) struct Kept {
 
 const _: () = assert!(size_of::<Kept>() == 64 && size_of::<Tuple>() == 40);
 
-/// As many as the slot table has slots in the same measurement.
-const ENTRIES: usize = 1 << 21;
+/// Set at load, to as many as the slot table has slots.
+const ENTRIES: usize = 1;
 
 /// By tuple.
 #[btf_map]

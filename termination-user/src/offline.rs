@@ -333,8 +333,7 @@ impl Offline {
         if self.alarms.len() > 2 * self.index.len() + OUTDATED {
             // Long timers of what is long over: memory follows what is alive.
             let places = &self.places;
-            self.alarms
-                .retain(|(at, index)| places[index].alarm == at);
+            self.alarms.retain(|(at, index)| places[index].alarm == at);
         }
     }
 

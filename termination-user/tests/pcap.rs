@@ -1,6 +1,8 @@
 //! `termination pcap`, the program as it is installed, over captures made
 //! here: what it reads, what it says, in whose words.
 
+#[path = "pcap/batch.rs"]
+mod batch;
 #[path = "pcap/command.rs"]
 mod command;
 #[path = "pcap/dialect.rs"]

@@ -10,18 +10,20 @@ mod measure;
 mod pcap;
 mod server;
 
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, process};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use clap::{Args, Subcommand};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
+use termination_lab::{cleanup, signal};
 
+use self::kernel::Programs;
 use crate::{privileges, setup};
 
 /// Where figures and what is made on the way go.
 const DIRECTORY: &str = "target/bench";
 
-/// What to measure; without a word, all of it but `pcap`.
+/// What to measure; without a word, all of it.
 #[derive(Args)]
 pub(crate) struct Options {
     #[command(subcommand)]
@@ -35,6 +37,8 @@ pub(crate) struct Options {
 enum What {
     /// Nanoseconds a packet in the kernel, beside BPF's own hash maps
     Packet(kernel::Drawn),
+    /// Nanoseconds a frame on its way over veth, with and without programs
+    Live(kernel::Drawn),
     /// Nanoseconds a whole connection, from SYN to the end of its TIME_WAIT
     Life(kernel::Drawn),
     /// Endings a second from the kernel to a reader, beside the bare ring buffer
@@ -49,49 +53,67 @@ enum What {
     Pcap(pcap::Options),
 }
 
-/// Measures, prints tables, writes JSON.
+/// Measures, prints tables, writes JSON. What fails does not keep the rest from
+/// being measured.
 ///
 /// # Errors
 ///
-/// When a privilege or a program is missing, or one fails.
+/// When a privilege is missing, or something failed.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let quick = options.quick;
-    let what = match &options.what {
-        Some(What::Pcap(options)) => return pcap::run(options),
-        Some(what) => vec![what],
-        None => Vec::new(),
-    };
-    privileges::require("bench")?;
-    setup::run()?;
-    let programs = kernel::build()?;
-    let mut figures = Figures::new()?;
     let all = [
         What::Packet(kernel::Drawn::default()),
+        What::Live(kernel::Drawn::default()),
         What::Life(kernel::Drawn::default()),
         What::Events(kernel::Repeated::default()),
         What::Scan(kernel::Repeated::default()),
         What::Memory,
         What::Server(server::Options::default()),
+        What::Pcap(pcap::Options::default()),
     ];
-    let what = if what.is_empty() {
-        all.iter().collect()
-    } else {
-        what
+    let what: Vec<_> = match &options.what {
+        Some(what) => vec![what],
+        None => all.iter().collect(),
     };
+    // Captures are read without.
+    if !matches!(what[..], [What::Pcap(_)]) {
+        privileges::require("bench")?;
+    }
+    setup::run()?;
+    let programs = kernel::build()?;
+    let mut figures = Figures::new()?;
+    // Namespaces are no children of this process: somebody has to remove them.
+    signal::on_interrupt(|signal| cleanup(|| process::exit(128 + signal)))?;
+    let mut failed = Vec::new();
     for what in what {
-        let (name, value) = match what {
-            What::Packet(options) => ("packet", programs.packet(options, quick)?),
-            What::Life(options) => ("life", programs.life(options, quick)?),
-            What::Events(options) => ("events", programs.events(options, quick)?),
-            What::Scan(options) => ("scan", programs.scan(options, quick)?),
-            What::Memory => ("memory", programs.memory()?),
-            What::Server(options) => ("server", server::run(options, &programs, quick)?),
-            What::Pcap(_) => continue,
-        };
+        let (name, value) = what.measure(&programs, options.quick);
+        let value = value.unwrap_or_else(|error| {
+            eprintln!("error: {name}: {error:#}\n");
+            failed.push(name);
+            json!({ "error": format!("{error:#}") })
+        });
         figures.add(name, value)?;
     }
     println!("figures and samples: {}", figures.path.display());
+    if !failed.is_empty() {
+        bail!("{} could not be measured; see above", failed.join(", "));
+    }
     Ok(())
+}
+
+impl What {
+    /// Its name, and its figures.
+    fn measure(&self, programs: &Programs, quick: bool) -> (&'static str, Result<Value>) {
+        match self {
+            Self::Packet(options) => ("packet", programs.packet(options, quick)),
+            Self::Live(options) => ("live", programs.live(options, quick)),
+            Self::Life(options) => ("life", programs.life(options, quick)),
+            Self::Events(options) => ("events", programs.events(options, quick)),
+            Self::Scan(options) => ("scan", programs.scan(options, quick)),
+            Self::Memory => ("memory", programs.memory()),
+            Self::Server(options) => ("server", server::run(options, programs, quick)),
+            Self::Pcap(options) => ("pcap", pcap::run(options, programs, quick)),
+        }
+    }
 }
 
 /// The file of one run; whole after each part.

@@ -157,17 +157,23 @@ fn real(connections: u32, rounds: u32) -> Result<Value> {
                 path,
             ],
         ),
-        Question::new(
-            "ss -Htan state time-wait",
-            &["ss", "-Htan", "state", "time-wait"],
-        ),
     ];
-    match tracked {
-        Ok(()) => questions.push(Question::new(
+    for (name, command, usable) in [
+        (
+            "ss -Htan state time-wait",
+            &["ss", "-Htan", "state", "time-wait"][..],
+            Ok(()),
+        ),
+        (
             "conntrack -L -p tcp",
             &["conntrack", "-L", "-p", "tcp"],
-        )),
-        Err(error) => println!("conntrack is left out: {error}"),
+            tracked,
+        ),
+    ] {
+        match usable.and_then(|()| is_there(command[0])) {
+            Ok(()) => questions.push(Question::new(name, command)),
+            Err(error) => println!("left out: {name}: {error}"),
+        }
     }
     for _ in 0..rounds {
         for question in &mut questions {
@@ -185,6 +191,16 @@ fn real(connections: u32, rounds: u32) -> Result<Value> {
     questions.iter().for_each(Question::print);
     println!();
     Ok(questions.iter().map(Question::to_json).collect())
+}
+
+fn is_there(program: &str) -> std::result::Result<(), String> {
+    let asked = Command::new(program)
+        .arg("--version")
+        .stdin(Stdio::null())
+        .output();
+    asked
+        .map(drop)
+        .map_err(|error| format!("cannot start {program}: {error}"))
 }
 
 /// Has the kernel track connections in a namespace: it does where a rule asks.

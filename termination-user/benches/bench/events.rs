@@ -26,9 +26,10 @@ use termination_user::{
 };
 
 use crate::{
+    frame::Kind,
     harness::{
-        Kind, Part, Programs, Result, Runner, cpu_time, nanoseconds, progress, spread_json,
-        stay_on, with_spread,
+        Part, Programs, Result, Runner, cpu_time, nanoseconds, progress, spread_json, stay_on,
+        with_spread,
     },
     segments::refusal,
 };

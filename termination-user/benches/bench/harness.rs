@@ -22,44 +22,20 @@ use termination_common::{
     counters::Counters,
     exchange::{Operation, SWEEP_BATCH},
     policy::{Settings, Timers},
-    wire::build::Frame,
 };
 use termination_lab::Namespace;
 use termination_user::control::{
     bpf,
     load::{self, Loaded, Sizes},
-    plain::{Plain, Raw},
+    plain::Raw,
     programs,
     ring::Ring,
     sweep::{self, Tally},
 };
 
+use crate::frame::{Draw, Kind};
+
 pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error>>;
-
-/// The server of every drawn connection; the client is drawn
-/// (`termination-ebpf/src/draw.rs`).
-const SERVER: &str = "10.0.0.1:0";
-
-/// As in `termination-ebpf/src/draw.rs`.
-#[derive(Clone, Copy, Debug, Default)]
-#[repr(C)]
-pub(crate) struct Draw {
-    count: u64,
-    mask: u32,
-    shift: u32,
-    back: u32,
-    seq: u32,
-    step: u32,
-    ack: u32,
-    ack_step: u32,
-    first: u32,
-    reserved: [u32; 22],
-}
-
-// SAFETY: repr(C), 8 + 30 * 4 = 128 bytes, no padding.
-unsafe impl Plain for Draw {}
-
-const _: () = assert!(size_of::<Draw>() == 128);
 
 /// The programs to measure, their table, and what they draw from.
 pub(crate) struct Programs {
@@ -148,67 +124,6 @@ impl Runner<'_> {
             return Err(format!("{} returned {}", self.name, result.return_value).into());
         }
         Ok(took)
-    }
-}
-
-/// One kind of frame, and how it goes on from round to round.
-#[derive(Clone, Debug)]
-pub(crate) struct Kind {
-    /// As it is called in the tables.
-    pub(crate) name: &'static str,
-    frame: Vec<u8>,
-    draw: Draw,
-}
-
-/// What one kind of frame looks like.
-pub(crate) struct Shape {
-    pub(crate) name: &'static str,
-    /// TCP flags.
-    pub(crate) flags: u8,
-    /// Sent by the server.
-    pub(crate) back: bool,
-    pub(crate) seq: u32,
-    pub(crate) ack: u32,
-    pub(crate) payload: usize,
-    /// TCP options.
-    pub(crate) options: &'static [u8],
-}
-
-impl Shape {
-    /// The frame, with everything that is drawn left 0.
-    pub(crate) fn kind(&self) -> Kind {
-        let client = "0.0.0.0:0";
-        let (source, destination) = if self.back {
-            (SERVER, client)
-        } else {
-            (client, SERVER)
-        };
-        let frame = Frame::v4(source, destination)
-            .tcp(self.flags)
-            .window(u16::MAX)
-            .options(self.options)
-            .payload(self.payload)
-            .build();
-        Kind {
-            name: self.name,
-            frame,
-            draw: Draw {
-                back: self.back.into(),
-                seq: self.seq,
-                step: self.payload as u32,
-                ack: self.ack,
-                ..Draw::default()
-            },
-        }
-    }
-}
-
-impl Kind {
-    /// Each further round is so many bytes further, and acks so many more.
-    pub(crate) const fn advances(mut self, sent: u32, acked: u32) -> Self {
-        self.draw.step = sent;
-        self.draw.ack_step = acked;
-        self
     }
 }
 
@@ -348,12 +263,17 @@ impl Programs {
 /// What this thread has taken of a processor. Not the clock on the wall: on a
 /// machine that others use too, that counts them as well.
 pub(crate) fn cpu_time() -> Duration {
+    time_of(libc::CLOCK_THREAD_CPUTIME_ID)
+}
+
+/// What a clock says; zero where it is no more.
+pub(crate) fn time_of(clock: libc::clockid_t) -> Duration {
     let mut time = libc::timespec {
         tv_sec: 0,
         tv_nsec: 0,
     };
     // SAFETY: the pointer is to a live variable of the type asked for.
-    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
+    unsafe { libc::clock_gettime(clock, &raw mut time) };
     Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec as u32)
 }
 

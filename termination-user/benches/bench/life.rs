@@ -13,16 +13,17 @@ use termination_common::{
 use termination_user::control::{clock, sweep};
 
 use crate::{
+    frame::Kind,
     harness::{
-        Kind, Programs, Result, cpu_time, last_cpu, nanoseconds, progress, spread_json, stay_on,
+        Programs, Result, cpu_time, last_cpu, nanoseconds, progress, spread_json, stay_on,
         with_spread,
     },
+    packet::slots,
     segments::{close, exchange, handshake, reset},
 };
 
 const PROGRAMS: [&str; 4] = ["drawn", "full", "hash", "lru"];
 const PHASES: [&str; 5] = ["handshake", "exchange", "close", "expiry", "all"];
-const SLOTS: u32 = 1 << 21;
 /// Later than every TIME_WAIT, nanoseconds.
 const LATER: u64 = 100_000_000_000;
 
@@ -49,12 +50,12 @@ pub(crate) fn run(options: &Options, quick: bool) -> Result<Value> {
         (shifts, _) => shifts,
     };
     stay_on(last_cpu())?;
-    let mut programs = Programs::load(SLOTS, 16 << 20, &PROGRAMS)?;
     println!("nanoseconds a connection above its draw: handshake (3 segments), request and");
     println!("response with ACKs (4), close by FINs (3), end of TIME_WAIT; with a reader.");
     println!("The hash maps' entry is removed by a segment. Median of {lives} ± farther end\n");
     let mut all = Vec::new();
     for &shift in shifts {
+        let mut programs = Programs::load(slots(shift), 16 << 20, &PROGRAMS)?;
         let mut figures = Figures::new();
         for life in 1..=lives {
             progress(&format!(

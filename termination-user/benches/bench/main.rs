@@ -4,17 +4,20 @@
 mod ask;
 mod events;
 mod expiry;
+mod frame;
 mod harness;
 mod hold;
 mod life;
+mod live;
 mod memory;
 mod packet;
 mod scan;
 mod segments;
 
-use std::path::PathBuf;
+use std::{path::PathBuf, process};
 
 use clap::{Parser, Subcommand};
+use termination_lab::{cleanup, signal};
 
 use harness::{Result, write};
 
@@ -38,6 +41,8 @@ struct Options {
 enum What {
     /// What a packet costs in the kernel
     Packet(packet::Options),
+    /// What a frame costs on its way over a veth pair
+    Live(live::Options),
     /// What a whole connection costs in the kernel
     Life(life::Options),
     /// Endings a second, from the kernel to a reader
@@ -57,8 +62,11 @@ fn main() -> Result<()> {
         quick,
         bench: _,
     } = Options::parse();
+    // Namespaces outlive a process that a signal ends.
+    signal::on_interrupt(|signal| cleanup(|| process::exit(128 + signal)))?;
     let figures = match what {
         What::Packet(options) => packet::run(&options, quick)?,
+        What::Live(options) => live::run(&options, quick)?,
         What::Life(options) => life::run(&options, quick)?,
         What::Events(options) => events::run(&options, quick)?,
         What::Scan(options) => scan::run(&options, quick)?,

@@ -6,8 +6,9 @@ use std::{collections::BTreeMap, ops::Range};
 use serde_json::{Value, json};
 
 use crate::{
+    frame::Kind,
     harness::{
-        Kind, Programs, Result, last_cpu, nanoseconds, progress, spread_json, stay_on, with_spread,
+        Programs, Result, last_cpu, nanoseconds, progress, spread_json, stay_on, with_spread,
     },
     segments::{EARLY, established, finish, handshake, reset},
 };
@@ -15,8 +16,12 @@ use crate::{
 /// Programs in the order of the columns; the second is taken off those after it.
 const PROGRAMS: [&str; 6] = ["empty", "drawn", "parse", "full", "hash", "lru"];
 
-/// Slots: half of them are used by a million connections.
-const SLOTS: u32 = 1 << 21;
+/// Slots for so many connections, as one would choose them: four times as many,
+/// so that every connection finds room, and those that linger too. The hash maps
+/// have as many entries.
+pub(crate) const fn slots(shift: u32) -> u32 {
+    4 << shift
+}
 
 /// Frames a run at least, so that the clock does not matter.
 const FRAMES: u32 = 1 << 21;
@@ -41,15 +46,16 @@ pub(crate) fn run(options: &Options, quick: bool) -> Result<Value> {
         (shifts, _) => shifts,
     };
     stay_on(last_cpu())?;
-    // Nobody reads the ring: endings are counted, and reported when swept.
-    let programs = Programs::load(SLOTS, 8 << 20, &PROGRAMS)?;
     let mut figures = Vec::new();
     println!("nanoseconds a packet; `empty` is the harness, `drawn` what the others are above:");
     println!("it draws the connection. Median of {lives} lives ± the farther end\n");
     for &shift in shifts {
+        // Nobody reads the ring: endings are counted, and reported when swept.
+        let programs = Programs::load(slots(shift), 8 << 20, &PROGRAMS)?;
         let rows = measure(&programs, shift, lives)?;
         print(shift, &rows);
-        figures.push(json!({ "connections": 1_u32 << shift, "rows": rows_json(&rows) }));
+        figures.push(json!({ "connections": 1_u32 << shift,
+            "slots": programs.loaded.table.slots(), "rows": rows_json(&rows) }));
     }
     Ok(json!({ "lives": lives, "tables": figures }))
 }

@@ -1,6 +1,6 @@
 //! The segments of the connections that are drawn.
 
-use crate::harness::{Kind, Shape};
+use crate::frame::{Kind, Shape};
 
 const FIN: u8 = 1;
 const SYN: u8 = 2;

@@ -74,7 +74,10 @@ impl Recipe {
             .map_max_entries("FINGERPRINTS", sizes.lines)
             .map_max_entries("HOT", sizes.slots())
             .map_max_entries("COLD", sizes.slots())
-            .map_max_entries("EVENTS", sizes.ring);
+            .map_max_entries("EVENTS", sizes.ring)
+            // In the object for measurements: what the table is compared with.
+            .map_max_entries("HASH", sizes.slots())
+            .map_max_entries("LRU", sizes.slots());
         if let Some(pins) = pins {
             for name in MAPS {
                 loader.map_pin_path(name, pins.map(name));

@@ -1,26 +1,21 @@
 //! Programs to compare with.
 
-use anyhow::Result;
-
 use crate::{apt::Apt, toolchain::program};
 
-/// Installs those that are missing, (program, package) each, and says so.
-///
-/// # Errors
-///
-/// When a package cannot be had.
-pub(super) fn install(programs: &[(&str, &str)]) -> Result<()> {
-    let packages: Vec<_> = programs
-        .iter()
-        .filter(|(name, _)| program(name).is_none())
-        .map(|&(_, package)| package)
-        .collect();
-    if packages.is_empty() {
-        return Ok(());
+/// Installs those that are missing, (program, package) each. Returns those that
+/// cannot be had, and says why: a comparison goes on without them.
+pub(super) fn install(programs: &[(&'static str, &str)]) -> Vec<&'static str> {
+    let mut apt = Apt::default();
+    let mut absent = Vec::new();
+    for &(name, package) in programs {
+        if program(name).is_some() {
+            continue;
+        }
+        println!("installing {package}: {name}, to compare with");
+        if let Err(error) = apt.install(&[package]) {
+            println!("{name} cannot be had: {error:#}");
+            absent.push(name);
+        }
     }
-    println!(
-        "installing {}: programs to compare with",
-        packages.join(", ")
-    );
-    Apt::default().install(&packages)
+    absent
 }

@@ -10,6 +10,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use serde_json::Value;
+use termination_lab::signal;
 
 use super::{DIRECTORY, contestant};
 use crate::command::{announce, cargo};
@@ -17,7 +18,7 @@ use crate::command::{announce, cargo};
 /// How often, over how many connections.
 #[derive(Args, Default)]
 pub(crate) struct Drawn {
-    /// Lives of every connection
+    /// Lives of every connection; of live frames: turns
     #[arg(long, value_name = "N")]
     rounds: Option<u32>,
     /// Connections, as powers of two: 0 is one, 20 a million
@@ -86,6 +87,10 @@ impl Programs {
         self.drawn("packet", options, quick)
     }
 
+    pub(super) fn live(&self, options: &Drawn, quick: bool) -> Result<Value> {
+        self.drawn("live", options, quick)
+    }
+
     pub(super) fn life(&self, options: &Drawn, quick: bool) -> Result<Value> {
         self.drawn("life", options, quick)
     }
@@ -96,11 +101,12 @@ impl Programs {
 
     /// Installs whom it asks besides.
     pub(super) fn scan(&self, options: &Repeated, quick: bool) -> Result<Value> {
+        // Who is missing is left out there, too.
         contestant::install(&[
             ("ss", "iproute2"),
             ("nft", "nftables"),
             ("conntrack", "conntrack"),
-        ])?;
+        ]);
         self.run("scan", &rounds(options.rounds), quick)
     }
 
@@ -124,6 +130,8 @@ impl Programs {
         if quick {
             command.arg("--quick");
         }
+        // Who ends this, ends that; it cleans up behind itself.
+        signal::tie(&mut command);
         announce(&mut command)?;
         println!();
         let text =

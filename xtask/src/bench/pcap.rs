@@ -6,7 +6,7 @@
 use std::{
     fs::{self, File},
     io,
-    path::Path,
+    path::{Path, PathBuf},
     thread,
 };
 
@@ -15,9 +15,9 @@ use serde_json::{Value, json};
 
 use super::{
     DIRECTORY, capture, contestant,
+    kernel::Programs,
     measure::{Sample, run as measure, spread},
 };
-use crate::command::{announce, cargo};
 
 /// Programs to compare with, and their packages.
 const OTHERS: [(&str, &str); 4] = [
@@ -31,14 +31,15 @@ const OTHERS: [(&str, &str); 4] = [
 const SHARE: u64 = 20;
 
 /// How much, how often.
-#[derive(clap::Args)]
+#[derive(clap::Args, Default)]
 pub(crate) struct Options {
-    /// Packets of the long capture; the comparison is over a twentieth
-    #[arg(long, default_value_t = 20_000_000)]
-    packets: u64,
+    /// Packets of the long capture, 20 million if not said; the comparison is over
+    /// a twentieth
+    #[arg(long, value_name = "N")]
+    packets: Option<u64>,
     /// Runs of each program
-    #[arg(long, default_value_t = 3)]
-    rounds: u32,
+    #[arg(long, value_name = "N")]
+    rounds: Option<u32>,
 }
 
 /// A program over a capture.
@@ -49,71 +50,91 @@ struct Contestant {
     samples: Vec<Sample>,
 }
 
-/// Measures and says.
-///
-/// # Errors
-///
-/// When something is missing, fails, or no room is left for the captures.
-pub(crate) fn run(options: &Options) -> Result<()> {
-    contestant::install(&OTHERS)?;
-    announce(cargo().args([
-        "build",
-        "--quiet",
-        "--release",
-        "--package",
-        "termination-user",
-    ]))?;
-    fs::create_dir_all(DIRECTORY)?;
-    let long = Path::new(DIRECTORY).join("long.pcap");
-    let short = Path::new(DIRECTORY).join("short.pcap");
-    for (path, packets) in [(&long, options.packets), (&short, options.packets / SHARE)] {
+/// Removed when dropped.
+struct Written(PathBuf);
+
+impl Written {
+    /// A capture of so many packets, in the page cache.
+    fn new(name: &str, packets: u64) -> Result<Self> {
+        let written = Self(Path::new(DIRECTORY).join(name));
+        let Self(path) = &written;
         println!("writing {} with {packets} packets", path.display());
         capture::write(path, packets)?;
         warm(path)?;
+        Ok(written)
     }
-    let target = std::env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| String::from("target"));
-    let ours = format!("{target}/release/termination pcap --quiet");
-    let (all, some) = (options.packets, options.packets / SHARE);
-    let (whole, part) = (long.display(), short.display());
-    let mut contestants = [
-        ("termination, long", format!("{ours} {whole}"), all),
-        ("termination", format!("{ours} {part}"), some),
+}
+
+impl Drop for Written {
+    fn drop(&mut self) {
+        // It may be there in part, or not at all.
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// Measures and prints.
+///
+/// # Errors
+///
+/// When a program fails, or no room is left for the captures.
+pub(super) fn run(options: &Options, programs: &Programs, quick: bool) -> Result<Value> {
+    let absent = contestant::install(&OTHERS);
+    let rounds = options.rounds.unwrap_or(if quick { 1 } else { 3 });
+    let all = options
+        .packets
+        .unwrap_or(if quick { 4_000_000 } else { 20_000_000 });
+    let some = all / SHARE;
+    let long = Written::new("long.pcap", all)?;
+    let short = Written::new("short.pcap", some)?;
+    let ours = format!("{} pcap --quiet", programs.termination.display());
+    let (whole, part) = (long.0.display(), short.0.display());
+    let mut contestants = vec![Contestant::new(
+        "termination, long",
+        format!("{ours} {whole}"),
+        all,
+    )];
+    let lines: [(_, &[&str], _); 4] = [
+        ("termination", &[], format!("{ours} {part}")),
         (
             "tshark -T fields",
+            &["tshark"],
             format!("tshark -n -r {part} -T fields -e tcp.stream -e tcp.flags -e tcp.completeness"),
-            some,
         ),
-        ("tcptrace", format!("tcptrace -n {part}"), some),
+        ("tcptrace", &["tcptrace"], format!("tcptrace -n {part}")),
         (
             "argus | ra",
+            &["argus", "ra"],
             format!("argus -X -F /dev/null -r {part} -w - | ra -F /dev/null -n -r -"),
-            some,
         ),
-    ]
-    .map(|(name, line, packets)| Contestant {
-        name,
-        line,
-        packets,
-        samples: Vec::new(),
-    });
+    ];
+    let mut left_out = Vec::new();
+    for (name, needed, line) in lines {
+        if needed.iter().any(|needed| absent.contains(needed)) {
+            left_out.push(name);
+        } else {
+            contestants.push(Contestant::new(name, line, some));
+        }
+    }
     // The last processor: the first one gets most of the interrupts.
     let cpu = thread::available_parallelism()?.get() - 1;
-    for round in 1..=options.rounds {
-        println!("round {round} of {}", options.rounds);
+    for round in 1..=rounds {
+        eprintln!("bench: pcap, round {round} of {rounds}");
         for contestant in &mut contestants {
             contestant.samples.push(measure(&contestant.line, cpu)?);
         }
     }
-    for path in [&long, &short] {
-        fs::remove_file(path)?;
+    print(&contestants, rounds);
+    for name in &left_out {
+        println!("left out: {name}: cannot be had here, see above");
     }
-    table(&contestants);
-    let path = Path::new(DIRECTORY).join("pcap.json");
-    let results: Vec<_> = contestants.iter().map(Contestant::json).collect();
-    let results = json!({ "connections": capture::CONNECTIONS, "programs": results });
-    fs::write(&path, format!("{results:#}\n"))?;
-    println!("\nall samples: {}", path.display());
-    Ok(())
+    println!();
+    let programs: Vec<_> = contestants.iter().map(Contestant::json).collect();
+    Ok(json!({
+        "connections": capture::CONNECTIONS,
+        "rounds": rounds,
+        "programs": programs,
+        "left_out": left_out,
+    }))
 }
 
 /// Reads a file, so that it is in the page cache.
@@ -125,6 +146,15 @@ fn warm(path: &Path) -> Result<()> {
 }
 
 impl Contestant {
+    const fn new(name: &'static str, line: String, packets: u64) -> Self {
+        Self {
+            name,
+            line,
+            packets,
+            samples: Vec::new(),
+        }
+    }
+
     /// Packets a second: in the median, the slowest and the fastest run.
     fn rate(&self) -> (f64, f64, f64) {
         let packets = self.packets as f64;
@@ -161,19 +191,23 @@ impl Contestant {
     }
 }
 
-fn table(contestants: &[Contestant]) {
+fn print(contestants: &[Contestant], rounds: u32) {
+    println!("thousands of packets a second from a capture of small packets, 64,000");
+    println!("connections at a time, in the page cache, on one processor: by the clock on");
+    println!("the wall, and by processor time; median of {rounds} runs\n");
     println!(
-        "\n{:18} {:>12} {:>14} {:>27} {:>16} {:>9}",
-        "program", "packets", "packets/s", "least .. most", "of CPU time", "peak MB"
+        "{:18} {:>10} {:>9} {:>15} {:>9} {:>9}",
+        "program", "packets", "wall k/s", "least-most", "CPU k/s", "peak MB"
     );
     for contestant in contestants {
         let (median, least, most) = contestant.rate();
         println!(
-            "{:18} {:>12} {median:>14.0} {:>27} {:>16.0} {:>9}",
+            "{:18} {:>10} {:>9.0} {:>15} {:>9.0} {:>9}",
             contestant.name,
             contestant.packets,
-            format!("{least:.0} .. {most:.0}"),
-            contestant.rate_of_cpu(),
+            median / 1e3,
+            format!("{:.0}-{:.0}", least / 1e3, most / 1e3),
+            contestant.rate_of_cpu() / 1e3,
             contestant.peak_bytes() / 1_000_000,
         );
     }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use clap::Args;
 use serde_json::{Value, json};
-use termination_lab::{Pair, cleanup, kernel::Counters, signal};
+use termination_lab::{Pair, kernel::Counters};
 
 use self::{
     observers::{Kind, Observer},
@@ -67,14 +67,19 @@ struct Column {
 ///
 /// When a program is missing or fails.
 pub(super) fn run(options: &Options, programs: &Programs, quick: bool) -> Result<Value> {
-    contestant::install(&[
+    let absent = contestant::install(&[
         ("nginx", "nginx"),
         ("wrk", "wrk"),
         ("tcplife", "libbpf-tools"),
         ("nft", "nftables"),
         ("conntrack", "conntrack"),
         ("tcpdump", "tcpdump"),
-    ])?;
+    ]);
+    // An observer that is missing cannot be started, and is left out.
+    if let Some(name) = absent.iter().find(|name| ["nginx", "wrk"].contains(name)) {
+        println!("left out: server: there is no {name}\n");
+        return Ok(json!({ "left_out": format!("there is no {name}") }));
+    }
     let pairs = options.pairs.unwrap_or(if quick { 1 } else { 4 });
     let time = Duration::from_secs(options.seconds);
     let mut columns: Vec<_> = Kind::ALL
@@ -91,8 +96,6 @@ pub(super) fn run(options: &Options, programs: &Programs, quick: bool) -> Result
     if columns.is_empty() {
         bail!("--only names nobody; see `cargo xtask bench server --help`");
     }
-    // Namespaces are no children of this process: somebody has to remove them.
-    signal::on_interrupt(|_| cleanup(|| std::process::exit(130)))?;
     let pair = Pair::new()?;
     let web = Web::start(&pair)?;
     // Caches, and the memory of sockets.
