@@ -12,10 +12,15 @@ pub(super) fn install(programs: &[(&'static str, &str)]) -> Vec<&'static str> {
             continue;
         }
         println!("installing {package}: {name}, to compare with");
-        if let Err(error) = apt.install(&[package]) {
+        let installed = apt.install(&[package]);
+        if let Err(error) = &installed {
             println!("{name} cannot be had: {error:#}");
-            absent.push(name);
+        } else if program(name).is_none() {
+            println!("{name} cannot be had: {package} has put it where PATH does not lead");
+        } else {
+            continue;
         }
+        absent.push(name);
     }
     absent
 }

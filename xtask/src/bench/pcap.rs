@@ -194,7 +194,7 @@ impl Contestant {
 fn print(contestants: &[Contestant], rounds: u32) {
     println!("thousands of packets a second from a capture of small packets, 64,000");
     println!("connections at a time, in the page cache, on one processor: by the clock on");
-    println!("the wall, and by processor time; median of {rounds} runs\n");
+    println!("the wall, and by processor time; median of {rounds}\n");
     println!(
         "{:18} {:>10} {:>9} {:>15} {:>9} {:>9}",
         "program", "packets", "wall k/s", "least-most", "CPU k/s", "peak MB"

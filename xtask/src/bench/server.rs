@@ -178,7 +178,9 @@ impl Column {
 }
 
 fn print(columns: &[Column], pairs: u32, seconds: u64) {
-    println!("nginx, one request per connection, {pairs} turns of {seconds} s each beside as many");
+    println!(
+        "nginx, one request per connection: turns of {seconds} s each ({pairs}), beside as many"
+    );
     println!("without observer. As % of what is without: the rate, and requests per processor");
     println!("time of the whole machine; median (least-most). Lost: endings not told, %\n");
     println!(
