@@ -3,6 +3,9 @@
 //! nobody disturbed. (Counts of retired instructions would be better still; a
 //! virtual machine often has no counter for them.)
 
+#[path = "../benches/bench/frame.rs"]
+#[expect(dead_code, reason = "the measurements use more of it")]
+mod frame;
 #[path = "../benches/bench/harness.rs"]
 #[expect(dead_code, reason = "the measurements use more of it")]
 mod harness;

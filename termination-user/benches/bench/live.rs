@@ -196,7 +196,7 @@ fn measure(shift: u32, turns: u32) -> Result<Value> {
             }
             cable.sender.flush()?;
             let took = cpu_time() + clock() - before;
-            let frames = 2 * u64::from(rounds) << shift;
+            let frames = u64::from(2 * rounds) << shift;
             sent += frames;
             arrived += cable.arrived()? - there;
             drop(link);

@@ -89,7 +89,7 @@ mod tests {
             state ^= state >> 7;
             state ^= state << 17;
             // From the past to a century ahead; many at the same moment.
-            let ahead = state % 64 << (state >> 32 & 0x3f).min(56);
+            let ahead = (state % 64) << (state >> 32 & 0x3f).min(56);
             let time = (now + ahead).saturating_sub(1 << 30);
             let place = (state >> 40) as u32 % 100;
             alarms.push(time, place);
