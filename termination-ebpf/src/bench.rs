@@ -8,6 +8,8 @@
 #[cfg(target_arch = "bpf")]
 mod draw;
 #[cfg(target_arch = "bpf")]
+mod floor;
+#[cfg(target_arch = "bpf")]
 mod rivals;
 
 #[cfg(target_arch = "bpf")]
@@ -19,7 +21,7 @@ mod entry {
     };
     use termination_ebpf::programs::{self, Live};
 
-    use crate::{draw, rivals};
+    use crate::{draw, floor, rivals};
 
     /// Nothing: what BPF_PROG_TEST_RUN itself takes.
     #[xdp(frags)]
@@ -59,6 +61,14 @@ mod entry {
     pub(crate) fn full(context: XdpContext) -> u32 {
         draw::draw(&context);
         programs::ingress_xdp::<Live>(&context)
+    }
+
+    /// What an established segment cannot do without.
+    #[xdp(frags)]
+    pub(crate) fn floor(context: XdpContext) -> u32 {
+        draw::draw(&context);
+        floor::floor(&context);
+        XDP_PASS
     }
 
     /// The segment into a BPF hash map.

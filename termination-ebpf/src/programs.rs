@@ -176,7 +176,7 @@ fn fast_skb<S: Source>(context: *mut __sk_buff, egress: u32) -> u64 {
 /// The kernel's coarse clock. It moves with the kernel's tick, so between two
 /// of them the last reading is as good as a new one, at a tenth of its cost.
 #[inline(always)]
-fn coarse() -> u64 {
+pub fn coarse() -> u64 {
     // SAFETY: no arguments.
     let jiffies = unsafe { bpf_jiffies64() };
     let Some(clock) = CLOCK.get_ptr_mut(0) else {
