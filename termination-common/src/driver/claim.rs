@@ -157,6 +157,7 @@ pub fn fill<M: Memory>(memory: &M, index: u32, fingerprint: u64, segment: &Segme
             slot.store(state.released());
             return;
         }
+        state = Snapshot(memory.forget(state.0, segment.seq));
     }
     let effects;
     (state, effects) = slot.with(|half, cold| {
@@ -164,6 +165,8 @@ pub fn fill<M: Memory>(memory: &M, index: u32, fingerprint: u64, segment: &Segme
         let effects = engine::open(&mut flow, segment);
         (flow.state, effects)
     });
+    let effects = Effects(memory.forget(effects.0.into(), segment.seq) as u32);
+    state = Snapshot(memory.forget(state.0, segment.seq));
     let opened = if segment.flags.syn() && !segment.flags.rst() {
         counters::OPENED
     } else {
