@@ -4,6 +4,7 @@ mod apt;
 mod bench;
 mod command;
 mod demo;
+mod kernels;
 mod llvm;
 mod privileges;
 mod setup;
@@ -31,6 +32,9 @@ enum Verb {
     Demo,
     /// Set up, then run every check: format, lints, tests, loom
     Test(test::Options),
+    /// Boot other kernels in an emulator, and test there that the programs load and
+    /// decide as here; takes minutes
+    Kernels(kernels::Options),
     /// Measure, side by side with other programs
     Bench(bench::Options),
 }
@@ -51,6 +55,7 @@ fn run(options: &Options) -> anyhow::Result<()> {
         Verb::Setup => setup::run(),
         Verb::Demo => demo::run(),
         Verb::Test(options) => test::run(options),
+        Verb::Kernels(options) => kernels::run(options),
         Verb::Bench(options) => bench::run(options),
     }
 }
