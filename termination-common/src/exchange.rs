@@ -62,8 +62,25 @@ pub enum Operation {
     /// Whatever is due: end what ran out, report what is unreported, free
     /// what has lingered.
     Visit = 0,
-    /// Observation stops: end what lives as `shutdown`, free the rest.
+    /// Observation stops: end what lives, as `shutdown` unless a timer had run
+    /// out before, free the rest.
     Shutdown = 1,
+    /// Segments may have been missed: what lives has gaps.
+    Mark = 2,
+}
+
+impl Operation {
+    /// From its number; of one that is none, what does least harm.
+    #[inline(always)]
+    pub const fn from_number(number: u32) -> Self {
+        if number == Self::Shutdown as u32 {
+            Self::Shutdown
+        } else if number == Self::Mark as u32 {
+            Self::Mark
+        } else {
+            Self::Visit
+        }
+    }
 }
 
 /// Head of a batch: the "packet" that `sweep` is run on.
@@ -106,6 +123,8 @@ pub mod swept {
     pub const CONTENDED: u32 = 1 << 4;
     /// No room in the ring; ask again when it was read.
     pub const RING_FULL: u32 = 1 << 5;
+    /// It has gaps now.
+    pub const MARKED: u32 = 1 << 6;
 }
 
 /// Requests in one batch: what fits into one page with the XDP head and tail

@@ -56,10 +56,9 @@ pub struct Settings {
     pub challenge: Tick,
     /// Lingering tuples are kept at most this long after their ending.
     pub linger_max: Tick,
-    /// The `reset_linger` timer, for that bound.
-    pub reset_linger: Tick,
-    /// The `time_wait` timer, for a wait that was over before anybody looked.
-    pub time_wait: Tick,
+    /// The timers, for what had run out before anybody looked when its tuple or
+    /// its room is taken ([`crate::timer::lapse`]).
+    pub timers: Timers,
     /// Bit n: event number n goes to the ring. Endings and TIME_WAITs count
     /// as events here ([`crate::counters::Event`]).
     pub events: u32,
@@ -98,8 +97,7 @@ impl Settings {
         home: ticks_from_seconds(1.0),
         challenge: ticks_from_seconds(1.0),
         linger_max: ticks_from_seconds(300.0),
-        reset_linger: Timers::DEFAULT.reset_linger,
-        time_wait: Timers::DEFAULT.time_wait,
+        timers: Timers::DEFAULT,
         events: 1 << 1 | 1 << 2 | 1 << 3 | 1 << 4 | 1 << 5 | 1 << 7 | 1 << 8 | 1 << 12,
         flags: 0,
         sample: 0,

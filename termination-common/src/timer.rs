@@ -6,7 +6,7 @@
 
 use crate::{
     engine::{
-        Effects, Flow, outcome,
+        ELSEWHERE, Effects, Flow, outcome,
         pending::{self, kind},
         reset::only_syn_acks,
     },
@@ -143,7 +143,7 @@ pub fn expire(flow: &mut Flow<'_>, now: u64, timers: &Timers) -> (Effects, bool)
         // Nothing refuted it: the ending stands, and it was then. So the RST
         // was one of the connection's segments.
         let waited = u64::from(timers.reset_confirm) << TICK_SHIFT;
-        let packed = flow.cold.outcome;
+        let packed = flow.cold.outcome & !ELSEWHERE;
         let sender = pending::side(kept) & 1;
         let half = flow.half(sender);
         half.segments = half.segments.saturating_add(1);
@@ -156,6 +156,17 @@ pub fn expire(flow: &mut Flow<'_>, now: u64, timers: &Timers) -> (Effects, bool)
         return (flow.end(packed, then.saturating_sub(waited)), false);
     }
     (end_by_silence(flow, then, timers), false)
+}
+
+/// [`expire`] of a live connection that somebody meets at `now`: with a
+/// controller its timer is noticed within a moment, without one perhaps only by
+/// who takes its tuple or its place, days later. It has ended all the same, as
+/// and when the timer says.
+///
+/// Its next own segment is no such meeting: newer life defeats an expiry.
+#[inline(never)]
+pub fn lapse(flow: &mut Flow<'_>, now: u64, timers: &Timers) -> Effects {
+    expire(flow, now, timers).0
 }
 
 /// When a timer that has run out at `now` did: that may be noticed late, or

@@ -407,11 +407,7 @@ extern "C" fn one(index: u32, frame: *mut *mut c_void) -> i64 {
     // SAFETY: header and request are within the packet, checked above, plain
     // data, and nobody else's while the program runs.
     unsafe {
-        let operation = if (*header).operation == Operation::Shutdown as u32 {
-            Operation::Shutdown
-        } else {
-            Operation::Visit
-        };
+        let operation = Operation::from_number((*header).operation);
         let timers: &Timers = &(*header).timers;
         (*request).status = driver::sweep(&Maps, (*request).id, operation, (*header).now, timers);
     }

@@ -196,17 +196,26 @@ fn displace<M: Memory>(
     loss: usize,
 ) -> (Snapshot, bool) {
     let attempt = loss == Loss::AttemptDisplaced as usize;
-    let (mut state, effects, unfit) = slot.with(|half, cold| {
+    // What was over before is displaced by nobody.
+    let (mut state, effects, unfit, over) = slot.with(|half, cold| {
         let both = half[0].bits & half[1].bits & bit::SEEN != 0;
         let settled = state.is(fact::ESTABLISHED) && both;
         let mut flow = Flow { state, half, cold };
         if loss == 0 || state.is_live() != attempt || (attempt && settled) {
-            return (state, Effects::NONE, true);
+            return (state, Effects::NONE, true, false);
         }
+        let timers = &memory.settings().timers;
+        let mut over = false;
         let effects = if attempt {
-            timer::drop_observed(&mut flow, segment.time, true)
+            let lapsed = timer::lapse(&mut flow, segment.time, timers);
+            over = lapsed != Effects::NONE;
+            if over {
+                lapsed
+            } else {
+                timer::drop_observed(&mut flow, segment.time, true)
+            }
         } else if state.is_time_wait() {
-            let over = linger::is_over(flow.half, segment.tick(), memory.settings());
+            over = linger::is_over(flow.half, segment.tick(), memory.settings());
             Effects::sequel(if over {
                 Sequel::Expired
             } else {
@@ -215,13 +224,15 @@ fn displace<M: Memory>(
         } else {
             Effects::NONE
         };
-        (flow.state, effects, false)
+        (flow.state, effects, false, over)
     });
     if unfit {
         memory.count(counters::LOSS + Loss::TableFull as usize);
         return (state, false);
     }
-    memory.count(counters::LOSS + loss);
+    if !over {
+        memory.count(counters::LOSS + loss);
+    }
     if !effects.has(Event::Ending) && !state.is_reported() {
         let time = slot.with(|_, cold| cold.turned_at);
         if report_ending(memory, index, state, time, 0) {

@@ -7,7 +7,7 @@ use crate::{
     exchange::{Operation, swept},
     policy::Timers,
     slot::SlotId,
-    state::Snapshot,
+    state::{Snapshot, fact},
     table::{Head, HotRef, LINE, LOCKS, LineRef, Memory, SlotRef, lock},
     taxonomy::Sequel,
     timer,
@@ -37,7 +37,8 @@ pub fn sweep<M: Memory>(
         return swept::LEFT;
     }
     // Only what has ended can become free, which takes the line's lock.
-    let freeing = seen.is_ended() || matches!(operation, Operation::Shutdown);
+    let mark = matches!(operation, Operation::Mark);
+    let freeing = !mark && (seen.is_ended() || matches!(operation, Operation::Shutdown));
     if freeing && !memory.lock_line(line) {
         return swept::CONTENDED;
     }
@@ -51,6 +52,11 @@ pub fn sweep<M: Memory>(
             // line's lock, without which no slot may become free.
             slot.store(state.released());
             swept::LEFT
+        }
+        Some(state) if mark => {
+            // Nothing after the ending changes the ending; that is taken care of.
+            unlock(&slot, state.with(fact::GAPS));
+            swept::MARKED
         }
         Some(taken) => {
             let (state, status) = pass(memory, id.slot, &slot, taken, operation, now, timers);
@@ -84,11 +90,10 @@ fn pass<M: Memory>(
         let effects;
         (state, effects) = slot.with(|half, cold| {
             let mut flow = Flow { state, half, cold };
-            let effects = if stopping {
-                timer::drop_observed(&mut flow, now, false)
-            } else {
-                timer::expire(&mut flow, now, timers).0
-            };
+            let mut effects = timer::expire(&mut flow, now, timers).0;
+            if stopping && effects == Effects::NONE {
+                effects = timer::drop_observed(&mut flow, now, false);
+            }
             (flow.state, effects)
         });
         if effects == Effects::NONE {
@@ -139,23 +144,20 @@ fn release<M: Memory>(
             return (state, swept::RING_FULL);
         }
     }
-    let mut time = now;
-    let sequel = if !stopping {
-        let (effects, over, then) = slot.with(|half, cold| {
-            let mut flow = Flow { state, half, cold };
-            let then = timer::ran_out(&flow, now, timers);
-            let (effects, over) = timer::expire(&mut flow, now, timers);
-            (effects, over, then)
-        });
-        if !over {
-            return (state, status);
-        }
-        time = then;
-        effects.sequel_number()
+    let (effects, over, then) = slot.with(|half, cold| {
+        let mut flow = Flow { state, half, cold };
+        let then = timer::ran_out(&flow, now, timers);
+        let (effects, over) = timer::expire(&mut flow, now, timers);
+        (effects, over, then)
+    });
+    let (sequel, time) = if over {
+        (effects.sequel_number(), then)
+    } else if !stopping {
+        return (state, status);
     } else if state.is_time_wait() {
-        Sequel::Shutdown as u8
+        (Sequel::Shutdown as u8, now)
     } else {
-        0
+        (0, now)
     };
     if sequel != 0 {
         let head = Head {

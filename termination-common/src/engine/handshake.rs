@@ -4,12 +4,14 @@
 use crate::{
     counters::Event,
     history::{self, Letter},
+    policy::Settings,
     segment::{Segment, mark},
     serial::after,
     slot::{Pending, bit},
     state::fact,
     taxonomy::{Ending, Evidence},
     time::untick,
+    timer,
     tuple::Side,
 };
 
@@ -152,7 +154,7 @@ fn late_syn(flow: &mut Flow<'_>, segment: &Segment, next: bool) {
 
 /// A SYN on a live connection.
 #[inline(always)]
-pub fn step_syn(flow: &mut Flow<'_>, segment: &Segment) -> Effects {
+pub fn step_syn(flow: &mut Flow<'_>, segment: &Segment, settings: &Settings) -> Effects {
     let x = segment.side();
     let y = x ^ 1;
     let bits = flow.half(x).bits;
@@ -174,6 +176,11 @@ pub fn step_syn(flow: &mut Flow<'_>, segment: &Segment) -> Effects {
             touch(flow, x, segment);
         }
         return Effects::NONE;
+    }
+    // It meets what had ended before it, and only was not told yet.
+    let lapsed = timer::lapse(flow, segment.time, &settings.timers);
+    if lapsed != Effects::NONE {
+        return lapsed.with(Effects::REOPEN);
     }
     if !known && !flow.state.is(fact::ESTABLISHED) && flow.half(y).is(bit::SYN) {
         // Simultaneous open (RFC 9293 3.5, figure 7).

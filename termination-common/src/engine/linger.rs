@@ -69,7 +69,9 @@ fn linger(flow: &mut Flow<'_>, segment: &Segment, settings: &Settings) -> Effect
     }
     let now = segment.tick();
     let ended = crate::time::tick(flow.cold.turned_at);
-    let bound = settings.linger_max.saturating_sub(settings.reset_linger);
+    let bound = settings
+        .linger_max
+        .saturating_sub(settings.timers.reset_linger);
     let half = flow.half(x);
     if now.wrapping_sub(ended) <= bound && after(now, half.last) {
         half.last = now;
@@ -81,7 +83,7 @@ fn linger(flow: &mut Flow<'_>, segment: &Segment, settings: &Settings) -> Effect
 #[inline(always)]
 pub fn over_at(half: &[Half; 2], settings: &Settings) -> Tick {
     let [a, b] = half;
-    latest(a.last, b.last).wrapping_add(settings.time_wait)
+    latest(a.last, b.last).wrapping_add(settings.timers.time_wait)
 }
 
 /// It is over at `now`, and nobody has looked since: with a controller, within

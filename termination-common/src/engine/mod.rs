@@ -350,6 +350,10 @@ fn guess_roles(flow: &mut Flow<'_>, segment: &Segment) {
     }
 }
 
+/// Bit of [`Cold::outcome`], while the connection lives: it passes another hook
+/// than its home as well, so that who lets the home go does not lose sight of it.
+pub const ELSEWHERE: u32 = 1 << 31;
+
 /// Clears a slot for a new connection. Volatile stores, word by word: a plain
 /// assignment becomes a call of `memset`, which BPF lacks.
 #[inline(always)]
@@ -377,6 +381,9 @@ fn reset_slot(flow: &mut Flow<'_>, segment: &Segment) {
 #[inline(always)]
 pub fn step(flow: &mut Flow<'_>, segment: &Segment, settings: &Settings) -> Effects {
     if !at_home(flow, segment, settings) {
+        if flow.state.is_live() {
+            flow.cold.outcome |= ELSEWHERE;
+        }
         return Effects::event(Event::SeenElsewhere);
     }
     if !flow.state.is_live() {
@@ -388,7 +395,7 @@ pub fn step(flow: &mut Flow<'_>, segment: &Segment, settings: &Settings) -> Effe
         } else if segment.flags.ack() {
             handshake::step_syn_ack(flow, segment)
         } else {
-            handshake::step_syn(flow, segment)
+            handshake::step_syn(flow, segment, settings)
         }
     } else {
         stream::step(flow, segment, settings)

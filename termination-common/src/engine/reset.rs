@@ -13,7 +13,7 @@ use crate::{
 };
 
 use super::{
-    Effects, Flow, cause, guard, outcome,
+    ELSEWHERE, Effects, Flow, cause, guard, outcome,
     pending::{self, kind},
     stream::{in_window, window},
     touch,
@@ -110,7 +110,8 @@ fn doubt(
         }
     }
     // What it would mean is known now; nothing that follows changes it.
-    flow.cold.outcome = classify(flow, segment, settings, verdict, false);
+    let elsewhere = flow.cold.outcome & ELSEWHERE;
+    flow.cold.outcome = classify(flow, segment, settings, verdict, false) | elsewhere;
     flow.note(Letter::of_rst(segment.flags), x);
     flow.pend(segment.seq, segment.tick(), pending::rst(x, verdict));
     judged

@@ -30,6 +30,8 @@ pub struct Tally {
     pub reported: u64,
     /// Slots that are free again.
     pub freed: u64,
+    /// Connections that have gaps now.
+    pub marked: u64,
     /// Slots that were newer or not due after all.
     pub left: u64,
     /// Slots whose lock stayed taken; the next scan finds them again.
@@ -44,6 +46,7 @@ impl Tally {
         self.ended += did(swept::ENDED);
         self.reported += did(swept::REPORTED);
         self.freed += did(swept::FREED);
+        self.marked += did(swept::MARKED);
         self.left += did(swept::LEFT);
         self.contended += did(swept::CONTENDED);
         if request.status & swept::RING_FULL != 0 {
@@ -57,6 +60,7 @@ impl Tally {
             ended,
             reported,
             freed,
+            marked,
             left,
             contended,
             unreported,
@@ -64,6 +68,7 @@ impl Tally {
         self.ended += ended;
         self.reported += reported;
         self.freed += freed;
+        self.marked += marked;
         self.left += left;
         self.contended += contended;
         self.unreported.extend(unreported);

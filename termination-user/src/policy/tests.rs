@@ -66,7 +66,7 @@ fn what_is_said_takes_effect() {
     .unwrap();
     assert_eq!(policy.timers.time_wait, ticks_from_seconds(2.0));
     assert_eq!(policy.settings.silent, ticks_from_seconds(0.5));
-    assert_eq!(policy.settings.reset_linger, policy.timers.reset_linger);
+    assert_eq!(policy.settings.timers, policy.timers);
     assert_eq!(policy.settings.events, 1 << 1 | 1 << 2 | 1 << 9);
     assert_eq!(policy.timers.syn_sent, Timers::DEFAULT.syn_sent);
     assert_eq!(policy.endings.names(), Some(vec!["reset"]));

@@ -168,8 +168,7 @@ pub(super) fn build(policy: &mut Policy, file: file::Timers) -> Result<(), Refus
             *(row.at)(policy) = ticks_from_seconds(row.times * within(row, value)?);
         }
     }
-    policy.settings.reset_linger = policy.timers.reset_linger;
-    policy.settings.time_wait = policy.timers.time_wait;
+    policy.settings.timers = policy.timers;
     let at = |index: usize| written.get(index)?.as_ref().map(|value| value.span().start);
     contradiction(policy, at(9), at(10))
 }

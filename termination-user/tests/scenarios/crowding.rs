@@ -40,7 +40,7 @@ impl Machine for Host {
         self.see(sight, &sight.frame.build());
     }
     fn stop(&self) {
-        self.sweep(START * 2, Operation::Shutdown, &Timers::DEFAULT);
+        self.sweep(START + 1_000_000_000, Operation::Shutdown, &Timers::DEFAULT);
     }
     fn taken(&mut self) -> Vec<Record> {
         self.records()
@@ -58,7 +58,7 @@ impl Machine for Kernel {
         self.see(sight, &sight.frame.build());
     }
     fn stop(&self) {
-        self.sweep(START * 2, Operation::Shutdown, &Timers::DEFAULT);
+        self.sweep(START + 1_000_000_000, Operation::Shutdown, &Timers::DEFAULT);
     }
     fn taken(&mut self) -> Vec<Record> {
         self.records()
@@ -124,6 +124,44 @@ fn flood(machine: &mut impl Machine) {
     };
     assert_eq!(ended(Ending::Evicted), evicted);
     assert_eq!(ended(Ending::Shutdown), live);
+}
+
+/// Attempts whose timer had run out, and then others that need their room.
+fn overdue(machine: &mut impl Machine) {
+    /// Nobody answers within 60 s.
+    const LATE: u64 = 100_000_000_000;
+    let before = machine.counted();
+    for attempt in 0..2 * FLOOD {
+        let mut sight = sight(0, Flags::SYN, [7, 0], [1000 + attempt, 80]);
+        sight.time += u64::from(attempt) + if attempt < FLOOD { 0 } else { LATE };
+        machine.see(&sight);
+    }
+    let counted = since(&before, &machine.counted());
+    let ended = |ending: Ending| counted.0[counters::ENDING + ending as usize];
+    let displaced = counted.0[counters::LOSS + Loss::AttemptDisplaced as usize];
+    assert_eq!(ended(Ending::Evicted), displaced);
+    // Of the first half, those that were there to the end: all of one line half.
+    assert!(ended(Ending::Unanswered) > 8, "{counted:?}");
+    for record in machine.taken() {
+        let cold = &record.copy.cold;
+        let expired = Outcome::packed_ending(cold.outcome) == Ending::Unanswered as u8;
+        let lasted = (cold.turned_at - cold.started_at) / 1_000_000;
+        if expired {
+            // To a tick, which is a millisecond.
+            assert!(lasted.abs_diff(60_000) <= 2, "its own time: {record:?}");
+        } else {
+            assert!(lasted < 10, "displaced at once, or not at all: {record:?}");
+        }
+    }
+    machine.stop();
+}
+
+#[test]
+fn what_had_ended_is_displaced_by_nobody() {
+    overdue(&mut Host::new(SETTINGS));
+    let mut kernel = kernel();
+    kernel.set(SETTINGS);
+    overdue(&mut *kernel);
 }
 
 #[test]

@@ -5,18 +5,19 @@
 //! of these, where there is one), and of `bytes=`, `segments=`, `retransmits=`,
 //! `lost=`, `after=` (payload after the first FIN), `gap=` (milliseconds from
 //! the first FIN to its ack and to the other FIN), `seen=`, `history=`,
-//! `duration=` (milliseconds) those that the expectation names. Pairs are
+//! `duration=` and `ended=` (milliseconds from the first segment, to the last and
+//! to the ending) those that the expectation names. Pairs are
 //! originator/responder. The end of a TIME_WAIT is
 //! `time_wait SEQUEL [restarts=ALL/BY_FIN] [left=MILLISECONDS after the ending]`,
 //! with `answer=` where it met a SYN;
 //! an event is its name, `rst_rejected` and `rst_guarded` with `by=` and, where
 //! there is one, `verdict=`, the second with `guarded=` as well. Events that
 //! are commonplace count only where the scenario names them. A connection that
-//! lives on is `live STATE`.
+//! lives on is `live STATE`, with `elsewhere=1` if it passes another hook too.
 
 use termination_common::{
     counters::Event,
-    engine::guard::Guarded,
+    engine::{ELSEWHERE, guard::Guarded},
     exchange::Record,
     facts,
     slot::{Slot, bit},
@@ -170,6 +171,8 @@ fn living(slot: &Slot) -> Line {
     let state = facts::live_state(&slot.hot).name().into();
     let mut parts = vec![("live", state)];
     parts.extend(accounts(slot));
+    let elsewhere = slot.cold.outcome & ELSEWHERE != 0;
+    parts.push(("elsewhere", u8::from(elsewhere).to_string()));
     Line { parts }
 }
 
@@ -197,6 +200,8 @@ fn ending(slot: &Slot) -> Line {
     parts.extend(accounts(slot));
     let duration = facts::duration(slot, 0);
     parts.push(("duration", (duration / 1_000_000).to_string()));
+    let ended = slot.cold.turned_at.saturating_sub(slot.cold.started_at);
+    parts.push(("ended", (ended / 1_000_000).to_string()));
     Line { parts }
 }
 

@@ -12,7 +12,8 @@
 //!
 //! Other lines: `open` (a handshake with window scaling), `isn O N`,
 //! `wait TIME` (`s` or `ms`; timers act), `pass TIME` (nobody looks at timers,
-//! but the capture reader at the next segment), `rfc1337`, `guard NAME
+//! but the capture reader at the next segment), `missed` (segments may have been
+//! missed: the controller marks what lives), `rfc1337`, `guard NAME
 //! off|dry_run|on` (policy), `# comment`.
 //! Segments are 1 ms apart.
 
@@ -47,6 +48,8 @@ pub(crate) enum Act {
     See(Box<Sight>),
     /// Timers act at this moment.
     Sweep(u64),
+    /// Segments may have been missed until then.
+    Missed(u64),
     /// Policy: these bits of the flags become those.
     Flags(u32, u32),
 }
@@ -90,6 +93,7 @@ impl Writer {
                 self.acts.push(Act::Sweep(self.time));
             }
             ["pass", time] => self.time += duration(time),
+            ["missed"] => self.acts.push(Act::Missed(self.time)),
             ["rfc1337"] => {
                 let bit = setting::RFC1337;
                 self.acts.push(Act::Flags(bit, bit));

@@ -72,6 +72,7 @@ fn step(host: &mut Host, act: &Act) -> bool {
     match act {
         Act::See(sight) => return host.see(sight, &sight.frame.build()),
         Act::Sweep(now) => host.sweep(*now, Operation::Visit, &TIMERS),
+        Act::Missed(now) => host.sweep(*now, Operation::Mark, &TIMERS),
         Act::Flags(which, bits) => {
             host.settings.flags = host.settings.flags & !which | bits;
         }
@@ -95,6 +96,7 @@ fn in_the_kernel_each_has_the_same_state_and_records_at_every_step() {
                     same(&drops, &theirs, || format!("drops act {number} {act:?}"))?;
                 }
                 Act::Sweep(now) => kernel.sweep(*now, Operation::Visit, &TIMERS),
+                Act::Missed(now) => kernel.sweep(*now, Operation::Mark, &TIMERS),
                 Act::Flags(..) => kernel.set(host.settings),
             }
             let (ours, theirs) = (host.slots(), kernel.slots());
@@ -160,7 +162,7 @@ fn as_a_capture_each_has_its_answer() {
                 }
                 // Time passes in a capture when something is seen.
                 Act::Sweep(now) => offline.frame(&packet(*now, &[0; 14]), &mut out),
-                Act::Flags(..) => {}
+                Act::Flags(..) | Act::Missed(_) => {}
             }
         }
         offline.finish(&mut out);

@@ -138,7 +138,8 @@ impl Host {
                 driver::sweep(self, SlotId { slot, generation }, operation, now, timers);
             }
             self.check();
-            if due.is_empty() {
+            // What is marked stays as it is.
+            if due.is_empty() || matches!(operation, Operation::Mark) {
                 return;
             }
         }
@@ -149,8 +150,8 @@ impl Host {
         let (half, cold) = *self.slots[slot as usize].1.borrow();
         let word = state.0;
         let hot = Hot { word, half };
-        let stopping = matches!(operation, Operation::Shutdown) && !state.is_free();
-        stopping || timer::due(&hot, || cold.pending, tick(now), timers)
+        let all = !matches!(operation, Operation::Visit) && !state.is_free();
+        all || timer::due(&hot, || cold.pending, tick(now), timers)
     }
 
     fn state(&self, slot: u32) -> Snapshot {

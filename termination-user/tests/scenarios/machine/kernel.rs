@@ -234,7 +234,7 @@ impl Kernel {
                     self.scheduled_are(&ids, now, timers);
                     ids
                 }
-                Operation::Shutdown => sweep::everything(table),
+                Operation::Shutdown | Operation::Mark => sweep::everything(table),
             };
             if ids.is_empty() {
                 return;
@@ -243,6 +243,9 @@ impl Kernel {
             let tally = sweep::batch(program, now, operation, *timers, &ids);
             let tally = tally.expect("the kernel runs `sweep`");
             assert_eq!(tally.contended, 0, "nobody else is here");
+            if matches!(operation, Operation::Mark) {
+                return;
+            }
         }
     }
 

@@ -6,6 +6,7 @@ mod closes;
 mod discovered;
 mod doubts;
 mod guards;
+mod overdue;
 mod resets;
 mod silence;
 mod strange;
@@ -68,6 +69,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Scenario> {
         discovered::TABLE,
         doubts::TABLE,
         guards::TABLE,
+        overdue::TABLE,
         silence::TABLE,
         time_wait::TABLE,
         strange::TABLE,
