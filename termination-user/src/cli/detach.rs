@@ -41,11 +41,11 @@ pub(super) fn main(arguments: &Arguments, socket: &Path) -> Result<(), Halt> {
                 "no controller was running; what was attached ({}) is removed",
                 pin_dir.display()
             )];
-            if let Some(counters) = &left.counters {
+            if let Some((counters, room)) = &left.counters {
                 let lived = counters.0[OPENED] + counters.0[MIDSTREAM];
                 let lived = lived.saturating_sub(counters.endings());
                 said.push(format!("{lived} connections that lived have no ending"));
-                said.extend(control::status::summary(counters));
+                said.extend(control::status::summary(counters, room));
             }
             said.extend(left.filters);
             said

@@ -112,13 +112,13 @@ pub fn open(path: &Path) -> io::Result<OwnedFd> {
     unsafe { bpf_fd(command::OBJ_GET, &mut attributes) }
 }
 
-/// Makes an array of one element of `bytes` that user space maps
+/// Makes an array of `entries` of `bytes` each; `mapped`: that user space maps
 /// (`BPF_F_MMAPABLE`, since 5.5).
 ///
 /// # Errors
 ///
 /// As the kernel says.
-pub fn single(name: &str, bytes: u32) -> io::Result<OwnedFd> {
+pub fn array(name: &str, bytes: u32, entries: u32, mapped: bool) -> io::Result<OwnedFd> {
     const ARRAY: u32 = 2;
     const MMAPABLE: u32 = 1 << 10;
     #[repr(C)]
@@ -136,8 +136,8 @@ pub fn single(name: &str, bytes: u32) -> io::Result<OwnedFd> {
         kind: ARRAY,
         key_size: size_of::<u32>() as u32,
         value_size: bytes,
-        max_entries: 1,
-        flags: MMAPABLE,
+        max_entries: entries,
+        flags: if mapped { MMAPABLE } else { 0 },
         inner: 0,
         node: 0,
         name: [0; 16],

@@ -26,8 +26,20 @@ impl Filter {
     ///
     /// # Errors
     ///
-    /// What bpf(2) answered; what holds was not touched.
+    /// What bpf(2) answered; what holds was not touched, and nothing is left of
+    /// what was written.
     pub fn write(&mut self, traffic: &Traffic, bank: u32) -> Result<(), MapError> {
+        self.clear(bank)?;
+        let written = self.fill(traffic, bank);
+        if written.is_err() {
+            // Half of it would only take memory, of which there is too little.
+            let _ = self.clear(bank);
+        }
+        written
+    }
+
+    /// Takes the prefixes of a bank away.
+    fn clear(&mut self, bank: u32) -> Result<(), MapError> {
         let mut old = Vec::new();
         for key in self.prefixes.keys() {
             let key = key?;
@@ -41,6 +53,10 @@ impl Filter {
                 _ => {}
             }
         }
+        Ok(())
+    }
+
+    fn fill(&mut self, traffic: &Traffic, bank: u32) -> Result<(), MapError> {
         for (bits, key, class) in traffic.prefixes(bank) {
             self.prefixes.insert(&Key::new(bits, Raw(key)), class, 0)?;
         }

@@ -20,9 +20,11 @@ use termination_common::{
 mod error;
 mod identity;
 mod layout;
+mod room;
 
 pub use error::{LoadError, explain, explain_program};
 pub use identity::{Identity, Sizes};
+pub use room::{Account, Part, Room, fit, is_memory, reserve};
 
 use super::{
     bpf,
@@ -74,6 +76,8 @@ pub struct Loaded {
     pub epoch: u16,
     /// How large the maps are.
     pub sizes: Sizes,
+    /// What was asked for, and what was refused.
+    pub account: Account,
     // Programs that are loaded later refer to them by their descriptors.
     _arrays: Vec<Map>,
 }
@@ -90,8 +94,21 @@ pub fn load(
     sizes: Sizes,
     tunnels: bool,
 ) -> Result<(Loaded, Programs, Ring), LoadError> {
+    load_room(object, Room::whole(sizes), tunnels)
+}
+
+/// The same, of a size that was perhaps not asked for.
+///
+/// # Errors
+///
+/// [`LoadError`].
+pub fn load_room(
+    object: &'static [u8],
+    room: Room,
+    tunnels: bool,
+) -> Result<(Loaded, Programs, Ring), LoadError> {
     require_kernel()?;
-    let identity = Identity::new(sizes, tunnels)?;
+    let identity = Identity::new(room.given, tunnels)?;
     let mut programs = Programs::new(Recipe { object, identity }, None)?;
     let sweep = programs.get(SWEEP)?;
     let map = |name| {
@@ -100,7 +117,7 @@ pub fn load(
             .and_then(|object| object.take_map(name));
         map.ok_or(LoadError::Missing(name))
     };
-    let (loaded, ring) = open(identity, sweep, None, map)?;
+    let (loaded, ring) = open(identity, sweep, Account::new(room), None, map)?;
     Ok((loaded, programs, ring))
 }
 
@@ -111,16 +128,17 @@ pub fn load(
 /// [`LoadError`], in words that say what to do.
 pub fn load_pinned(
     object: &'static [u8],
-    sizes: Sizes,
+    room: Room,
     tunnels: bool,
     pins: &Arc<Pins>,
     netns: [u64; 2],
 ) -> Result<(Loaded, Programs, Ring), LoadError> {
     require_kernel()?;
-    let identity = Identity::new(sizes, tunnels)?;
+    let identity = Identity::new(room.given, tunnels)?;
     let recipe = Recipe { object, identity };
     let (meta, map) = Meta::create().map_err(io("make a map"))?;
     identity.write(&meta);
+    room.write(&meta);
     meta.set(Word::Pid, std::process::id().into());
     meta.set(Word::Build, recipe.build());
     meta.set(Word::NetnsDevice, netns[0]);
@@ -129,7 +147,9 @@ pub fn load_pinned(
     let made = (|| {
         let mut programs = Programs::new(recipe, Some(Arc::clone(pins)))?;
         let sweep = programs.get(SWEEP)?;
-        let (loaded, ring) = open(identity, sweep, Some(meta), |name| pinned(pins, name))?;
+        let account = Account::pinned(Meta::open(&map).map_err(io("map a map"))?, room.given);
+        let maps = |name| pinned(pins, name);
+        let (loaded, ring) = open(identity, sweep, account, Some(meta), maps)?;
         // Last: from here on it is a table.
         bpf::pin(&map, &pins.map("META")).map_err(io("pin a map"))?;
         Ok((loaded, programs, ring))
@@ -173,7 +193,9 @@ pub fn resume(
     }
     let sweep = programs.get(SWEEP)?;
     meta.set(Word::Pid, std::process::id().into());
-    let (loaded, ring) = open(identity, sweep, Some(meta), |name| pinned(pins, name))?;
+    let account = Account::pinned(pinned_meta(pins)?, identity.sizes);
+    let maps = |name| pinned(pins, name);
+    let (loaded, ring) = open(identity, sweep, account, Some(meta), maps)?;
     Ok((loaded, programs, ring))
 }
 
@@ -190,12 +212,12 @@ pub fn settle_build(pins: &Pins, programs: &mut Programs) -> Result<(), LoadErro
     Ok(())
 }
 
-/// The counters of a table that nobody controls.
+/// The counters of a table that nobody controls, and its room.
 ///
 /// # Errors
 ///
 /// [`PinError::Layout`] when it is another version's.
-pub fn counters_of(pins: &Pins) -> Result<Option<Counters>, LoadError> {
+pub fn counters_of(pins: &Pins) -> Result<Option<(Counters, Room)>, LoadError> {
     let Some(meta) = pins.table()? else {
         return Ok(None);
     };
@@ -204,7 +226,13 @@ pub fn counters_of(pins: &Pins) -> Result<Option<Counters>, LoadError> {
     layout::check(pins, identity.sizes)?;
     let counters: PerCpuArray<MapData, Raw<Counters>> =
         pinned(pins, "COUNTERS")?.try_into().map_err(map_refused)?;
-    sum(&counters).map(Some).map_err(map_refused)
+    let counters = sum(&counters).map_err(map_refused)?;
+    Ok(Some((counters, room::of(pins, identity.sizes)?)))
+}
+
+/// What the table says of itself, mapped once more.
+fn pinned_meta(pins: &Pins) -> Result<Meta, LoadError> {
+    Meta::open(pins.open_map("META")?).map_err(io("map a map"))
 }
 
 /// A pinned map.
@@ -217,6 +245,7 @@ fn pinned(pins: &Pins, name: &'static str) -> Result<Map, LoadError> {
 fn open(
     identity: Identity,
     sweep: OwnedFd,
+    account: Account,
     meta: Option<Meta>,
     mut map: impl FnMut(&'static str) -> Result<Map, LoadError>,
 ) -> Result<(Loaded, Ring), LoadError> {
@@ -250,6 +279,7 @@ fn open(
             seed: identity.seed,
             epoch,
             sizes,
+            account,
             _arrays: arrays,
         },
         ring,

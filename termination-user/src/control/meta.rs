@@ -39,6 +39,12 @@ pub enum Word {
     NetnsInode,
     /// Position in the ring up to which records may have been handed over.
     Handed,
+    /// Fingerprint lines that were asked for; 0 where nobody wrote it down.
+    AskedLines,
+    /// Bytes of the ring that were asked for.
+    AskedRing,
+    /// How often memory was refused.
+    Refusals,
     /// Number of words; those beyond are 0.
     End = 32,
 }
@@ -62,7 +68,7 @@ impl Meta {
     ///
     /// What the kernel answered.
     pub fn create() -> io::Result<(Self, OwnedFd)> {
-        let map = bpf::single("META", Self::BYTES)?;
+        let map = bpf::array("META", Self::BYTES, 1, true)?;
         let meta = Self::open(&map)?;
         meta.set(Word::Magic, MAGIC);
         Ok((meta, map))

@@ -13,7 +13,7 @@ use aya::{
 
 use super::{
     bpf,
-    load::{Identity, LoadError, explain, explain_program},
+    load::{Identity, LoadError, Part, explain, explain_program},
     pins::Pins,
 };
 use crate::policy::MOST_PREFIXES;
@@ -233,6 +233,13 @@ impl Programs {
         };
         match loaded {
             Ok(()) | Err(ProgramError::AlreadyLoaded) => Ok(program),
+            // What the table takes is missing here.
+            Err(ProgramError::LoadError { io_error, .. })
+                if io_error.raw_os_error() == Some(libc::ENOMEM) =>
+            {
+                let (part, sizes) = (Part::Table, self.recipe.identity.sizes);
+                Err(LoadError::Memory { part, sizes })
+            }
             Err(error) => Err(LoadError::Refused(explain_program(&error))),
         }
     }

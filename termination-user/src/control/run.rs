@@ -21,7 +21,7 @@ use super::{
     clock,
     controller::{Controller, Stage, settings},
     instance::Instance,
-    load::Loaded,
+    load::{LoadError, Loaded},
     netns::{self, Netns},
     notify::notify,
     options::RunOptions,
@@ -31,7 +31,7 @@ use super::{
     ring::{Pump, Ring},
     serve::{Listener, serve},
     status::{Facts, summary},
-    takeover::{claim_pins, open_table},
+    takeover::{claim_pins, open_table, say_room},
     voice::Voice,
     wanted::Named,
     watch::{self, Watch},
@@ -68,7 +68,13 @@ pub fn run(options: RunOptions) -> anyhow::Result<()> {
     let netns = netns.map(Arc::new);
     let pins = claim_pins(&options, netns.as_deref(), voice)?;
     let before = pins.as_ref().and_then(|pins| pins.policy());
-    let (table, resumed) = open_table(&options, pins.as_ref(), netns.as_deref(), voice)?;
+    let rfc1337 = netns::within(netns.as_deref(), has_rfc1337)?;
+    let enforce = |loaded: &Loaded| {
+        let enforced = loaded.enforce(settings(&policy, rfc1337), &policy.traffic);
+        enforced.map_err(LoadError::Policy)
+    };
+    let (pinned, inside) = (pins.as_ref(), netns.as_deref());
+    let (table, resumed) = open_table(&options, pinned, inside, voice, enforce)?;
     say_policy(options.policy.as_deref(), before.as_deref(), voice);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -77,6 +83,7 @@ pub fn run(options: RunOptions) -> anyhow::Result<()> {
     let session = Session {
         options,
         policy,
+        rfc1337,
         netns,
         pins,
         resumed,
@@ -112,6 +119,8 @@ fn say_policy(now: Option<&Path>, before: Option<&Path>, voice: Voice) {
 struct Session {
     options: RunOptions,
     policy: Policy,
+    /// `net.ipv4.tcp_rfc1337` is set there.
+    rfc1337: bool,
     netns: Option<Arc<Netns>>,
     pins: Option<Arc<Pins>>,
     /// The table is an earlier controller's.
@@ -154,10 +163,6 @@ impl Session {
         let voice = self.voice;
         let mut signals = Signals::new().context("cannot listen to signals")?;
         let mut pump = Pump::new(ring).context("cannot wait on the ring buffer")?;
-        let rfc1337 = netns::within(self.netns.as_deref(), has_rfc1337)?;
-        loaded
-            .enforce(settings(&self.policy, rfc1337), &self.policy.traffic)
-            .context("cannot put the policy into effect")?;
         let listener = Listener::bind(&self.options.socket).with_context(|| {
             format!(
                 "cannot listen at {}; choose another with --socket",
@@ -179,12 +184,7 @@ impl Session {
         if let Some(pins) = &self.pins {
             pins.set_policy(self.options.policy.as_deref())?;
         }
-        let sizes = loaded.sizes;
-        voice.say(format_args!(
-            "room for {} connections: {:.1} MiB of kernel memory",
-            sizes.slots(),
-            sizes.bytes() as f64 / f64::from(1 << 20),
-        ));
+        say_room(&loaded.account.room(), self.resumed, voice);
         self.tell_guards(&attached);
         let clock = Clock {
             offset_ns: clock::offset()?,
@@ -197,7 +197,7 @@ impl Session {
             policy: self.options.policy.clone(),
             pinned: self.pins.as_ref().map(|pins| pins.directory().to_owned()),
             resumed: self.resumed,
-            rfc1337,
+            rfc1337: self.rfc1337,
         };
         let policy = self.policy.clone();
         let controller = Rc::new(Controller::new(loaded, attached, facts, policy, clock));
@@ -235,7 +235,8 @@ impl Session {
             self.leave(&controller, &mut pump, &mut clients).await;
             Ok(())
         };
-        for line in summary(&controller.counters()?) {
+        let room = controller.loaded().account.room();
+        for line in summary(&controller.counters()?, &room) {
             voice.say(line);
         }
         outcome.map(drop).and(ended)

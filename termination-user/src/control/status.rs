@@ -8,8 +8,13 @@ use termination_common::{
     taxonomy::Ending,
 };
 
-use super::{attach::Attachment, hook::Hook, load::Sizes, netns::Netns};
-use crate::report::{self, Timestamp};
+use super::{
+    attach::Attachment,
+    hook::Hook,
+    load::{Room, Sizes},
+    netns::Netns,
+};
+use crate::report::{self, Timestamp, room::Extent, stats::MEMORY_REFUSED};
 
 /// An interface in [`Status`].
 #[derive(Clone, Debug, Serialize)]
@@ -115,8 +120,28 @@ impl Status {
     }
 }
 
-/// Two lines for the end: endings by kind, and what was lost.
-pub fn summary(counters: &Counters) -> [String; 2] {
+impl From<Room> for report::Room {
+    fn from(room: Room) -> Self {
+        let Room {
+            asked,
+            given,
+            refusals: _,
+        } = room;
+        let extent = |asked: u32, given: u32| Extent {
+            asked: asked.into(),
+            given: given.into(),
+        };
+        Self {
+            connections: extent(asked.slots(), given.slots()),
+            ring_bytes: extent(asked.ring, given.ring),
+            memory_bytes: given.bytes(),
+        }
+    }
+}
+
+/// A few lines for the end: endings by kind, the room if it was less than was
+/// asked for, and what was lost.
+pub fn summary(counters: &Counters, room: &Room) -> Vec<String> {
     let list = |named: Vec<(&str, u64)>| {
         let parts: Vec<_> = named
             .into_iter()
@@ -134,16 +159,17 @@ pub fn summary(counters: &Counters) -> [String; 2] {
         .map(|&e| (e.name(), counters.0[counters::ENDING + e as usize]));
     let losses = Loss::ALL
         .iter()
-        .map(|&l| (l.name(), counters.0[counters::LOSS + l as usize]));
+        .map(|&l| (l.name(), counters.0[counters::LOSS + l as usize]))
+        .chain([(MEMORY_REFUSED, room.refusals)]);
     let seen = counters.0[counters::OPENED] + counters.0[counters::MIDSTREAM];
     let strays = counters.0[counters::EVENT + Event::StraySegment as usize];
-    [
-        format!(
-            "{seen} connections, {strays} strays; endings: {}",
-            list(endings.collect())
-        ),
-        format!("losses: {}", list(losses.collect())),
-    ]
+    let mut lines = vec![format!(
+        "{seen} connections, {strays} strays; endings: {}",
+        list(endings.collect())
+    )];
+    lines.extend(report::Room::from(*room).shortage());
+    lines.push(format!("losses: {}", list(losses.collect())));
+    lines
 }
 
 #[cfg(test)]
@@ -155,8 +181,24 @@ mod tests {
         let mut counters = Counters::default();
         counters.0[counters::OPENED] = 3;
         counters.0[counters::ENDING + Ending::Reset as usize] = 2;
-        let [endings, losses] = summary(&counters);
-        assert_eq!(endings, "3 connections, 0 strays; endings: reset 2");
-        assert_eq!(losses, "losses: none");
+        let asked = Sizes::new(1 << 20, 1 << 20).unwrap();
+        assert_eq!(
+            summary(&counters, &Room::whole(asked)),
+            ["3 connections, 0 strays; endings: reset 2", "losses: none"]
+        );
+        let given = Sizes::new(1 << 18, 1 << 20).unwrap();
+        let refusals = 2;
+        let room = Room {
+            asked,
+            given,
+            refusals,
+        };
+        assert_eq!(
+            summary(&counters, &room)[1..],
+            [
+                "room for 262,144 connections of 1,048,576 asked for: memory was refused",
+                "losses: memory_refused 2"
+            ]
+        );
     }
 }

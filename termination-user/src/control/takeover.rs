@@ -7,7 +7,7 @@ use termination_common::counters::Counters;
 
 use super::{
     attached,
-    load::{self, Loaded, Sizes},
+    load::{self, LoadError, Loaded, Room, Sizes},
     netns::{self, Netns},
     options::{RunOptions, Takeover},
     pins::{HookName, Pins},
@@ -19,8 +19,9 @@ use super::{
 /// What was removed, whose controller had gone.
 #[derive(Clone, Debug)]
 pub struct Left {
-    /// The counters at the end; `None` where they are of another version.
-    pub counters: Option<Counters>,
+    /// The counters at the end, and the room there was; `None` where they are of
+    /// another version.
+    pub counters: Option<(Counters, Room)>,
     /// What could not be removed from here, and how to.
     pub filters: Option<String>,
 }
@@ -80,25 +81,41 @@ pub(super) fn claim_pins(
     Ok(Some(Arc::new(pins)))
 }
 
-/// The table and its programs: new, or taken over.
+/// The table and its programs: new, or taken over; with the policy in effect,
+/// which `enforce` sees to.
 pub(super) fn open_table(
     options: &RunOptions,
     pins: Option<&Arc<Pins>>,
     netns: Option<&Netns>,
     voice: Voice,
+    enforce: impl Fn(&Loaded) -> Result<(), LoadError>,
 ) -> anyhow::Result<((Loaded, Programs, Ring), bool)> {
     let sizes = Sizes::new(options.connections, options.ring_bytes)?;
-    let Some(pins) = pins else {
-        return Ok((load::load(load::OBJECT, sizes, options.tunnels)?, false));
-    };
     let here =
         netns::within(netns, netns::identity)?.context("cannot tell the network namespace")?;
-    let Some(meta) = pins.table()? else {
-        let table = load::load_pinned(load::OBJECT, sizes, options.tunnels, pins, here)?;
+    let meta = pins.map(|pins| pins.table()).transpose()?.flatten();
+    let (Some(pins), Some(meta)) = (pins, meta) else {
+        let table = load::fit(sizes, |room| {
+            let _reserve = load::reserve(room.given)?;
+            let table = match pins {
+                Some(pins) => load::load_pinned(load::OBJECT, room, options.tunnels, pins, here),
+                None => load::load_room(load::OBJECT, room, options.tunnels),
+            }?;
+            match enforce(&table.0) {
+                Ok(()) => Ok(table),
+                Err(error) => {
+                    if let Some(pins) = pins {
+                        pins.clear()?;
+                    }
+                    Err(error)
+                }
+            }
+        })?;
         return Ok((table, false));
     };
     let table = load::resume(load::OBJECT, options.tunnels, pins, here, meta)?;
     let (loaded, programs, _) = &table;
+    enforce(loaded).context("the policy of the last controller stays in effect")?;
     voice.say(format_args!(
         "going on with the table in {}{}",
         pins.directory().display(),
@@ -108,7 +125,8 @@ pub(super) fn open_table(
             ""
         }
     ));
-    if loaded.sizes.lines != sizes.lines {
+    let Sizes { lines, ring } = loaded.account.room().asked;
+    if lines != sizes.lines {
         voice.warn(format_args!(
             "that table keeps its room for {} connections: --connections {} takes effect \
              with --takeover=fresh",
@@ -116,7 +134,48 @@ pub(super) fn open_table(
             options.connections
         ));
     }
+    if ring != sizes.ring {
+        voice.warn(format_args!(
+            "that ring keeps its {} bytes: --ring-bytes {} takes effect with --takeover=fresh",
+            loaded.sizes.ring, options.ring_bytes
+        ));
+    }
     Ok((table, true))
+}
+
+/// The room there is; if it is less than was asked for, what that means and what
+/// to do.
+pub(super) fn say_room(room: &Room, resumed: bool, voice: Voice) {
+    let Room { asked, given, .. } = room;
+    voice.say(format_args!(
+        "room for {} connections: {:.1} MiB of kernel memory",
+        given.slots(),
+        given.mebibytes(),
+    ));
+    let fresh = if resumed {
+        ", and start with --takeover=fresh"
+    } else {
+        ""
+    };
+    if given.lines < asked.lines {
+        voice.warn(format_args!(
+            "that is less than the {} asked for ({:.1} MiB): the kernel refused the memory. \
+             New connections that find no room are counted (table_full), not tracked. Free \
+             memory on the host, raise the limit of the unit or container, or ask for fewer \
+             with --connections{fresh}",
+            asked.slots(),
+            asked.mebibytes(),
+        ));
+    }
+    if given.ring < asked.ring {
+        voice.warn(format_args!(
+            "the ring for records has {} bytes, not the {} asked for: the kernel refused the \
+             memory. Endings that find no room there wait in the table (ring_full), events \
+             are counted (event_lost). Free memory on the host, raise the limit of the unit \
+             or container, or ask for less with --ring-bytes{fresh}",
+            given.ring, asked.ring,
+        ));
+    }
 }
 
 /// What to say of filters that could not be removed from here.

@@ -11,7 +11,7 @@
 //! | [`connection`] | made of a slot of the table |
 //! | [`waits`] | made of the table: TIME_WAITs in groups, and a forecast |
 //! | [`guards`] | made of the counters: RSTs that were dropped |
-//! | [`stats`] | made of the counters and the gauges of one sweep |
+//! | [`stats`], [`room`] | made of the counters and the gauges of one sweep; room for them |
 //! | [`ask`] | what is asked over the control socket |
 //! | [`table`] | the same objects for people, pure functions to text |
 //! | [`zeek_log`] | the same endings in the columns of Zeek's conn.log |
@@ -23,6 +23,7 @@ pub mod ending;
 pub mod event;
 pub mod guards;
 pub mod names;
+pub mod room;
 pub mod stats;
 pub mod table;
 pub mod time_wait;
@@ -43,6 +44,7 @@ pub use connection::Connection;
 pub use ending::Ending;
 pub use event::Event;
 pub use guards::Guards;
+pub use room::Room;
 pub use stats::{Gauges, Stats};
 pub use time_wait::TimeWait;
 pub use value::{Address, Clock, Id, Sides, Timestamp};

@@ -13,7 +13,10 @@ use termination_common::{
     wire::Skip,
 };
 
-use super::{Kind, SCHEMA, guards, value::Timestamp};
+use super::{Kind, SCHEMA, guards, room::Room, value::Timestamp};
+
+/// Name among `losses`: memory that the kernel refused for maps.
+pub const MEMORY_REFUSED: &str = "memory_refused";
 
 /// All counters since the table was made, and the gauges of now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +38,9 @@ pub struct Stats {
     pub time_wait: Held,
     /// What could not be done as it should; every kind is listed.
     pub losses: Tally,
+    /// Room for connections and records; null offline.
+    #[serde(default)]
+    pub room: Option<Room>,
     /// opened + midstream - live - endings: 0 whenever the table is quiet.
     pub difference: i64,
     /// Tuples that linger after an ending without TIME_WAIT, now.
@@ -312,6 +318,15 @@ impl Stats {
         let midstream = read(counters::MIDSTREAM);
         let before = opened.wrapping_add(midstream);
         let after = live.sum().wrapping_add(sums.endings());
+        let mut losses = Tally::of(
+            sums,
+            counters::LOSS,
+            Loss::ALL,
+            |value| value as usize,
+            Loss::name,
+        );
+        // The controller's own count, see `within`.
+        losses.0.push((MEMORY_REFUSED.to_owned(), 0));
         Self {
             schema: SCHEMA,
             kind: Kind::Stats,
@@ -326,13 +341,8 @@ impl Stats {
                 Ending::name,
             ),
             time_wait,
-            losses: Tally::of(
-                sums,
-                counters::LOSS,
-                Loss::ALL,
-                |value| value as usize,
-                Loss::name,
-            ),
+            losses,
+            room: None,
             difference: before.wrapping_sub(after).cast_signed(),
             lingering,
             time_wait_entered: read(counters::TIME_WAIT),
@@ -380,5 +390,17 @@ impl Stats {
             scaled: None,
             at,
         }
+    }
+
+    /// With the room there is, and how often memory was refused.
+    #[must_use]
+    pub fn within(mut self, room: Room, refusals: u64) -> Self {
+        for (name, count) in &mut self.losses.0 {
+            if name == MEMORY_REFUSED {
+                *count = refusals;
+            }
+        }
+        self.room = Some(room);
+        self
     }
 }

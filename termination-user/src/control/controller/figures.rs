@@ -35,7 +35,9 @@ impl Controller {
     ///
     /// What bpf(2) answered.
     pub async fn stats(&self) -> anyhow::Result<Stats> {
-        let mut stats = self.figures().await?;
+        let room = self.loaded.account.room();
+        let figures = self.figures().await?;
+        let mut stats = figures.within(room.into(), room.refusals);
         let policy = self.policy();
         let mut benign = self.benign.borrow().clone();
         let mut named = Vec::new();

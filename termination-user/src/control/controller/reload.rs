@@ -8,7 +8,7 @@ use termination_common::{
     policy::{Settings, setting},
 };
 
-use super::Controller;
+use super::{super::load::is_memory, Controller};
 use crate::policy::Policy;
 
 impl Controller {
@@ -55,8 +55,18 @@ impl Controller {
     fn enforce(&self, policy: Policy) -> anyhow::Result<()> {
         let old = self.policy();
         let counters = self.counters()?;
-        self.loaded
-            .enforce(settings(&policy, self.facts.rfc1337), &policy.traffic)?;
+        let settings = settings(&policy, self.facts.rfc1337);
+        if let Err(error) = self.loaded.enforce(settings, &policy.traffic) {
+            if !is_memory(&error) {
+                return Err(error.into());
+            }
+            self.loaded.account.refuse();
+            return Err(anyhow::Error::new(error).context(format!(
+                "the kernel refused the memory of its {} prefixes: free memory on the host, \
+                 raise the limit of the unit or container, or name fewer",
+                policy.traffic.prefixes(0).count()
+            )));
+        }
         if policy.traffic.sample != old.traffic.sample {
             self.scale
                 .borrow_mut()

@@ -4,7 +4,7 @@ use std::{fmt::Write as _, io};
 
 use aya::{EbpfError, maps::MapError, programs::ProgramError};
 
-use super::{super::pins::PinError, Sizes};
+use super::{super::pins::PinError, Part, Sizes, room::is_refusal};
 
 /// Why the programs are not in the kernel.
 #[derive(Debug, thiserror::Error)]
@@ -12,18 +12,33 @@ pub enum LoadError {
     /// The kernel lacks what the programs use.
     #[error("this kernel is too old: it takes 5.17 to run, and 6.1 is the oldest that is tested")]
     KernelTooOld,
-    /// The table did not fit.
+    /// A table of this size did not fit; a smaller one may ([`super::fit`]).
     #[error(
-        "the kernel refused the memory of the table: {} connections take {} MiB; \
-         ask for fewer with --connections, or for more with the memory limit of the unit or container",
-        .slots, .bytes >> 20
+        "the kernel refused the memory of a table for {} connections ({:.1} MiB)",
+        .sizes.slots(), .sizes.mebibytes()
     )]
     Memory {
-        /// Slots that were asked for.
-        slots: u32,
-        /// Bytes they take.
-        bytes: u64,
+        /// What was refused.
+        part: Part,
+        /// The sizes that were tried.
+        sizes: Sizes,
     },
+    /// Nor did the smallest that is worth it.
+    #[error(
+        "the kernel refused the memory of a table for {} connections ({:.1} MiB), and of all \
+         smaller ones down to {} ({:.1} MiB): free memory on the host, or raise the memory \
+         limit of the unit or container",
+        .asked.slots(), .asked.mebibytes(), .least.slots(), .least.mebibytes()
+    )]
+    NoRoom {
+        /// What was asked for.
+        asked: Sizes,
+        /// What was tried last.
+        least: Sizes,
+    },
+    /// The rules for traffic cannot be written.
+    #[error("cannot put the policy into effect")]
+    Policy(#[source] MapError),
     /// More than the layout can number.
     #[error("--connections {0} is too many: at most {max} fit", max = Sizes::MOST)]
     TooMany(u32),
@@ -57,16 +72,17 @@ pub enum LoadError {
 
 /// What a failure to load means.
 pub fn explain(error: EbpfError, sizes: Sizes) -> LoadError {
-    if let EbpfError::MapError(MapError::CreateError { io_error, .. }) = &error {
-        match io_error.raw_os_error() {
-            Some(libc::ENOMEM | libc::E2BIG) => {
-                return LoadError::Memory {
-                    slots: sizes.slots(),
-                    bytes: sizes.bytes(),
-                };
-            }
-            Some(libc::EPERM) => return LoadError::Forbidden,
-            _ => {}
+    if let EbpfError::MapError(MapError::CreateError { io_error, name }) = &error {
+        if is_refusal(io_error) {
+            let part = if name == "EVENTS" {
+                Part::Ring
+            } else {
+                Part::Table
+            };
+            return LoadError::Memory { part, sizes };
+        }
+        if io_error.raw_os_error() == Some(libc::EPERM) {
+            return LoadError::Forbidden;
         }
     }
     match &error {

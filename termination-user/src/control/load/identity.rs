@@ -55,6 +55,11 @@ impl Sizes {
             + LOCKS as u64 * size_of::<u64>() as u64
             + self.ring as u64
     }
+
+    /// The same in MiB.
+    pub fn mebibytes(self) -> f64 {
+        self.bytes() as f64 / f64::from(1 << 20)
+    }
 }
 
 /// What makes a table this one and no other.

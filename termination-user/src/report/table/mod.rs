@@ -26,6 +26,7 @@ pub use connections::connections;
 pub use events::Events;
 pub use guards::guards;
 pub use layout::Style;
+pub(in crate::report) use number::grouped;
 pub use stats::stats;
 pub use summary::{Source, summary};
 pub use time_wait::{groups, sockets};

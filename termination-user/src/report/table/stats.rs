@@ -5,7 +5,7 @@ use super::{
     layout::{Paint, Style, edges, width},
     number::{grouped, plural, short},
 };
-use crate::report::Stats;
+use crate::report::{Room, Stats};
 use termination_common::taxonomy;
 
 /// Columns of one of the two halves, and between them.
@@ -111,6 +111,10 @@ pub fn stats(stats: &Stats, style: Style) -> String {
     text.push('\n');
     text.push_str(&conservation(stats, style));
     text.push_str(scaled.as_deref().unwrap_or_default());
+    for line in stats.room.iter().flat_map(Room::shortage) {
+        text.push_str(&style.paint(Paint::Bad, &line));
+        text.push('\n');
+    }
     text
 }
 

@@ -1,0 +1,310 @@
+//! Room for connections and records: what was asked for, what the kernel gave,
+//! and how often it refused memory.
+
+use std::{cell::Cell, io, thread, time::Duration};
+
+use aya::maps::MapError;
+
+use super::{
+    super::{
+        bpf,
+        meta::{Meta, Word},
+        pins::{PinError, Pins},
+    },
+    LoadError, Sizes, pinned_meta,
+};
+
+/// What is made smaller when it is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The slots; and all else, for which they leave no room.
+    Table,
+    /// The ring buffer.
+    Ring,
+}
+
+/// Room, and what was refused on the way to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// What was asked for when the table was made.
+    pub asked: Sizes,
+    /// What there is.
+    pub given: Sizes,
+    /// Sizes that the kernel had no memory for, and memory that it refused since.
+    pub refusals: u64,
+}
+
+impl Room {
+    /// A table is not made smaller than for so many connections: who has not
+    /// even 0.9 MiB for it has other troubles.
+    pub const LEAST: u32 = 4096;
+    /// Nor a ring than this, which is 292 records.
+    pub const LEAST_RING: u32 = 1 << 16;
+
+    /// What was asked for, all of it.
+    pub const fn whole(sizes: Sizes) -> Self {
+        Self {
+            asked: sizes,
+            given: sizes,
+            refusals: 0,
+        }
+    }
+
+    /// As much as was asked for.
+    pub fn is_whole(&self) -> bool {
+        self.given == self.asked
+    }
+
+    /// As it is written down; of an older table, which says nothing, whole.
+    fn read(meta: &Meta, given: Sizes) -> Self {
+        let word = |word, or| match u32::try_from(meta.get(word)) {
+            Ok(0) | Err(_) => or,
+            Ok(value) => value,
+        };
+        Self {
+            asked: Sizes {
+                lines: word(Word::AskedLines, given.lines),
+                ring: word(Word::AskedRing, given.ring),
+            },
+            given,
+            refusals: meta.get(Word::Refusals),
+        }
+    }
+
+    /// Writes it down.
+    pub(super) fn write(&self, meta: &Meta) {
+        let Self {
+            asked: Sizes { lines, ring },
+            given: _,
+            refusals,
+        } = *self;
+        meta.set(Word::AskedLines, lines.into());
+        meta.set(Word::AskedRing, ring.into());
+        meta.set(Word::Refusals, refusals);
+    }
+
+    /// With half of what was refused, or of the other; `None` at the minimum.
+    fn less(self, refused: Part) -> Option<Self> {
+        let Sizes { lines, ring } = self.given;
+        let halved = |part| match part {
+            Part::Table => (self.given.slots() > Self::LEAST).then_some(Sizes {
+                lines: lines / 2,
+                ring,
+            }),
+            Part::Ring => (ring > Self::LEAST_RING).then_some(Sizes {
+                lines,
+                ring: ring / 2,
+            }),
+        };
+        let given = match refused {
+            Part::Table => halved(Part::Table).or_else(|| halved(Part::Ring)),
+            Part::Ring => halved(Part::Ring).or_else(|| halved(Part::Table)),
+        }?;
+        Some(Self {
+            given,
+            refusals: self.refusals + 1,
+            ..self
+        })
+    }
+}
+
+/// Makes a table as large as the kernel has memory for: of what is refused, a
+/// half, and again. `make` leaves nothing behind when it fails.
+///
+/// # Errors
+///
+/// [`LoadError::NoRoom`] when the least was refused; otherwise what `make`
+/// answered.
+pub fn fit<T>(
+    asked: Sizes,
+    mut make: impl FnMut(Room) -> Result<T, LoadError>,
+) -> Result<T, LoadError> {
+    /// The kernel frees what was made in vain behind our back; so long it takes
+    /// at most, in vain.
+    const PAUSE: Duration = Duration::from_millis(50);
+    const TRIES: u32 = 4;
+    let mut room = Room::whole(asked);
+    let mut tries = 1;
+    loop {
+        let refused = match make(room) {
+            Err(error) => match refused(&error) {
+                Some(part) => part,
+                None => return Err(error),
+            },
+            made => return made,
+        };
+        tries -= 1;
+        if tries > 0 {
+            thread::sleep(PAUSE);
+            continue;
+        }
+        tries = TRIES;
+        room = room.less(refused).ok_or(LoadError::NoRoom {
+            asked,
+            least: room.given,
+        })?;
+    }
+}
+
+/// The memory of which part was refused, if that is what happened.
+fn refused(error: &LoadError) -> Option<Part> {
+    let (LoadError::Io { source, .. } | LoadError::Pins(PinError::Io { source, .. })) = error
+    else {
+        return match error {
+            LoadError::Memory { part, .. } => Some(*part),
+            LoadError::Policy(error) if is_memory(error) => Some(Part::Table),
+            _ => None,
+        };
+    };
+    is_refusal(source).then_some(Part::Table)
+}
+
+/// The kernel has not so much memory: ENOMEM; or numbers it otherwise: E2BIG.
+pub(super) fn is_refusal(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::ENOMEM | libc::E2BIG))
+}
+
+/// The same of a map.
+pub fn is_memory(error: &MapError) -> bool {
+    match error {
+        MapError::SyscallError(error) => is_refusal(&error.io_error),
+        MapError::CreateError { io_error, .. } | MapError::IoError(io_error) => {
+            is_refusal(io_error)
+        }
+        _ => false,
+    }
+}
+
+/// Memory that is set aside while a table is made, so that what is left is
+/// enough for what comes after it: to verify the largest program took 21 MiB.
+/// Without it, a table that just fits would have the process killed.
+///
+/// # Errors
+///
+/// [`LoadError::Memory`]: then the table has to be smaller.
+pub fn reserve(sizes: Sizes) -> Result<impl Drop, LoadError> {
+    const PAGE: u32 = 4096;
+    const BYTES: u32 = 24 << 20;
+    bpf::array("RESERVE", PAGE, BYTES / PAGE, false).map_err(|error| {
+        if is_refusal(&error) {
+            let part = Part::Table;
+            LoadError::Memory { part, sizes }
+        } else {
+            let action = "make a map";
+            LoadError::Io {
+                action,
+                source: error,
+            }
+        }
+    })
+}
+
+/// The room of a table that is there, and an account of what is refused it.
+pub struct Account {
+    room: Cell<Room>,
+    /// Where it is kept for the next controller.
+    meta: Option<Meta>,
+}
+
+impl Account {
+    /// Of a table of this process alone.
+    pub(super) const fn new(room: Room) -> Self {
+        Self {
+            room: Cell::new(room),
+            meta: None,
+        }
+    }
+
+    /// Of one that is pinned.
+    pub(super) fn pinned(meta: Meta, given: Sizes) -> Self {
+        Self {
+            room: Cell::new(Room::read(&meta, given)),
+            meta: Some(meta),
+        }
+    }
+
+    /// As it is now.
+    pub const fn room(&self) -> Room {
+        self.room.get()
+    }
+
+    /// Memory was refused once more.
+    pub fn refuse(&self) {
+        let mut room = self.room.get();
+        room.refusals += 1;
+        self.room.set(room);
+        if let Some(meta) = &self.meta {
+            room.write(meta);
+        }
+    }
+}
+
+/// The room of a pinned table that nobody controls.
+pub(super) fn of(pins: &Pins, given: Sizes) -> Result<Room, LoadError> {
+    Ok(Room::read(&pinned_meta(pins)?, given))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ASKED: Sizes = Sizes {
+        lines: 1 << 14,
+        ring: 1 << 17,
+    };
+
+    /// What is given where so many bytes of the table fit, and the tries.
+    fn given(most: u64, part: Part) -> (Result<Room, LoadError>, Vec<Sizes>) {
+        let mut tried = Vec::new();
+        let made = fit(ASKED, |room| {
+            if tried.last() != Some(&room.given) {
+                tried.push(room.given);
+            }
+            let sizes = room.given;
+            if sizes.bytes() <= most {
+                Ok(room)
+            } else {
+                Err(LoadError::Memory { part, sizes })
+            }
+        });
+        (made, tried)
+    }
+
+    #[test]
+    fn what_is_refused_is_asked_for_by_halves() {
+        let (room, tried) = given(u64::MAX, Part::Table);
+        assert_eq!(room.unwrap(), Room::whole(ASKED));
+        assert_eq!(tried, [ASKED]);
+
+        let quarter = Sizes {
+            lines: ASKED.lines / 4,
+            ..ASKED
+        };
+        let (room, _) = given(quarter.bytes(), Part::Table);
+        let room = room.unwrap();
+        assert_eq!((room.given, room.asked, room.refusals), (quarter, ASKED, 2));
+        assert!(!room.is_whole());
+
+        let (room, _) = given(ASKED.bytes() - 1, Part::Ring);
+        let ring = Sizes {
+            ring: 1 << 16,
+            ..ASKED
+        };
+        assert_eq!(room.unwrap().given, ring);
+    }
+
+    #[test]
+    fn below_the_least_is_an_error_that_says_what_was_tried() {
+        let (room, tried) = given(0, Part::Table);
+        let Err(LoadError::NoRoom { asked, least }) = room else {
+            panic!("{room:?}");
+        };
+        assert_eq!(asked, ASKED);
+        assert_eq!((least.slots(), least.ring), (Room::LEAST, Room::LEAST_RING));
+        // 131072 to 4096 by halves, then the ring once.
+        assert_eq!(tried.len(), 7);
+        // Another error is not hidden.
+        let made: Result<(), _> = fit(ASKED, |_| Err(LoadError::KernelTooOld));
+        assert!(matches!(made, Err(LoadError::KernelTooOld)));
+    }
+}
