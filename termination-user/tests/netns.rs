@@ -18,6 +18,8 @@ mod interfaces;
 mod ledger;
 #[path = "netns/life.rs"]
 mod life;
+#[path = "netns/memory.rs"]
+mod memory;
 #[path = "netns/observer.rs"]
 mod observer;
 #[path = "netns/persistence.rs"]

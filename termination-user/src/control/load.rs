@@ -24,7 +24,7 @@ mod room;
 
 pub use error::{LoadError, explain, explain_program};
 pub use identity::{Identity, Sizes};
-pub use room::{Account, Part, Room, fit, is_memory, reserve};
+pub use room::{Account, Part, Room, fit, is_memory, probe};
 
 use super::{
     bpf,

@@ -96,7 +96,7 @@ pub(super) fn open_table(
     let meta = pins.map(|pins| pins.table()).transpose()?.flatten();
     let (Some(pins), Some(meta)) = (pins, meta) else {
         let table = load::fit(sizes, |room| {
-            let _reserve = load::reserve(room.given)?;
+            load::probe(room.given)?;
             let table = match pins {
                 Some(pins) => load::load_pinned(load::OBJECT, room, options.tunnels, pins, here),
                 None => load::load_room(load::OBJECT, room, options.tunnels),

@@ -3,10 +3,8 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
     net::{Ipv4Addr, SocketAddr, TcpStream},
-    path::{Path, PathBuf},
-    process::{self, Command, Stdio},
+    process::Command,
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
     thread,
 };
@@ -16,7 +14,7 @@ use termination_lab::{
     Family, PATIENCE, Pair, Service,
     endings::{self, Side},
     inject::{self, Wire},
-    kernel, signal, try_wait_for, wait_for,
+    kernel, wait_for,
 };
 
 use crate::{ledger::SCRIPTS, observer::Observer};
@@ -209,90 +207,10 @@ fn more_than_can_be_numbered_is_one_sentence() {
 
 /// What a start says that fails.
 #[track_caller]
-fn refused(mut command: Command) -> String {
+pub(crate) fn refused(mut command: Command) -> String {
     let output = command.output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert_eq!(said.lines().count(), 1, "{said}");
     said
-}
-
-/// A memory limit of its own, removed with this value.
-struct Limit(PathBuf);
-
-impl Limit {
-    /// Where cgroups limit memory here, of version 1 or 2; `None`: nowhere that
-    /// this process may write.
-    fn new(bytes: u64) -> Option<Self> {
-        let name = format!("termination-test-{}-{bytes}", process::id());
-        let places = [
-            ("/sys/fs/cgroup/memory", "memory.limit_in_bytes"),
-            ("/sys/fs/cgroup", "memory.max"),
-            ("/sys/fs/cgroup/unified", "memory.max"),
-        ];
-        places.into_iter().find_map(|(place, knob)| {
-            let limit = Self(Path::new(place).join(&name));
-            fs::create_dir(&limit.0).ok()?;
-            fs::write(limit.0.join(knob), bytes.to_string()).ok()?;
-            Some(limit)
-        })
-    }
-
-    /// The same command, which enters the limit before it begins.
-    fn around(&self, command: &Command) -> Command {
-        let mut shell = Command::new("sh");
-        shell
-            .args(["-c", "echo $$ >\"$0\" && exec \"$@\""])
-            .arg(self.0.join("cgroup.procs"))
-            .arg(command.get_program())
-            .args(command.get_args())
-            .stdin(Stdio::null());
-        signal::tie(&mut shell);
-        shell
-    }
-}
-
-impl Drop for Limit {
-    fn drop(&mut self) {
-        // What has just ended may still be counted for a moment.
-        let removed = try_wait_for("the cgroup to be empty", PATIENCE, || {
-            fs::remove_dir(&self.0).ok()
-        });
-        if !thread::panicking() {
-            removed.unwrap();
-        }
-    }
-}
-
-#[test]
-fn refused_memory_is_one_sentence_and_what_was_said_is_enough() {
-    /// What the process itself takes, generously: its code is not optimised.
-    const PROCESS: u64 = 48 << 20;
-    let pair = Pair::new().unwrap();
-    let server = &pair.server;
-    let ring = ["--ring-bytes", "65536"];
-    let start = |connections: &str| {
-        let arguments = [&ring[..], &["--connections", connections]].concat();
-        Observer::new(&server.namespace, &server.interface, &arguments, false)
-    };
-    // 208 bytes a connection, as README and the start say.
-    let Some(limit) = Limit::new((208 << 18) + PROCESS) else {
-        eprintln!("skipped: no memory cgroup can be made here");
-        return;
-    };
-    let observer = start("524288");
-    let said = refused(limit.around(&observer.command()));
-    for part in [
-        "524288 connections take 104 MiB",
-        "--connections",
-        "memory limit",
-    ] {
-        assert!(said.contains(part), "{part}: {said}");
-    }
-    let mut observer = start("262144");
-    let command = limit.around(&observer.command());
-    observer.child = Some({ command }.spawn().unwrap());
-    observer.until_ready();
-    assert_eq!(observer.status()["connections"], 262_144);
-    drop(observer);
 }

@@ -21,6 +21,8 @@ pub enum Part {
     Table,
     /// The ring buffer.
     Ring,
+    /// Both together: the one that takes more.
+    Larger,
 }
 
 /// Room, and what was refused on the way to it.
@@ -86,19 +88,27 @@ impl Room {
     /// With half of what was refused, or of the other; `None` at the minimum.
     fn less(self, refused: Part) -> Option<Self> {
         let Sizes { lines, ring } = self.given;
-        let halved = |part| match part {
-            Part::Table => (self.given.slots() > Self::LEAST).then_some(Sizes {
+        let table = || {
+            (self.given.slots() > Self::LEAST).then_some(Sizes {
                 lines: lines / 2,
                 ring,
-            }),
-            Part::Ring => (ring > Self::LEAST_RING).then_some(Sizes {
+            })
+        };
+        let records = || {
+            (ring > Self::LEAST_RING).then_some(Sizes {
                 lines,
                 ring: ring / 2,
-            }),
+            })
         };
-        let given = match refused {
-            Part::Table => halved(Part::Table).or_else(|| halved(Part::Ring)),
-            Part::Ring => halved(Part::Ring).or_else(|| halved(Part::Table)),
+        let ring_first = match refused {
+            Part::Table => false,
+            Part::Ring => true,
+            Part::Larger => u64::from(ring) > self.given.bytes() / 2,
+        };
+        let given = if ring_first {
+            records().or_else(table)
+        } else {
+            table().or_else(records)
         }?;
         Some(Self {
             given,
@@ -175,28 +185,38 @@ pub fn is_memory(error: &MapError) -> bool {
     }
 }
 
-/// Memory that is set aside while a table is made, so that what is left is
-/// enough for what comes after it: to verify the largest program took 21 MiB.
-/// Without it, a table that just fits would have the process killed.
+/// Asks for as much memory as a table takes, and what comes after it, at once,
+/// and gives it back. A table that just fits would have the process killed, with
+/// the next page that it touches; what is refused in one piece is refused before
+/// anything is made.
+///
+/// What comes after it: to have the largest program verified took 21 MiB of the
+/// kernel's memory, and the process grew by 8 meanwhile. To map the table into it
+/// takes a 512th of that.
 ///
 /// # Errors
 ///
-/// [`LoadError::Memory`]: then the table has to be smaller.
-pub fn reserve(sizes: Sizes) -> Result<impl Drop, LoadError> {
+/// [`LoadError::Memory`]: then it has to be smaller.
+pub fn probe(sizes: Sizes) -> Result<(), LoadError> {
     const PAGE: u32 = 4096;
-    const BYTES: u32 = 24 << 20;
-    bpf::array("RESERVE", PAGE, BYTES / PAGE, false).map_err(|error| {
-        if is_refusal(&error) {
-            let part = Part::Table;
-            LoadError::Memory { part, sizes }
-        } else {
-            let action = "make a map";
-            LoadError::Io {
-                action,
-                source: error,
-            }
+    const AFTERWARDS: u64 = 32 << 20;
+    let bytes = sizes.bytes() + sizes.bytes() / 512 + AFTERWARDS;
+    // Below 2^32 pages, as the sizes are bounded.
+    let pages = (bytes / u64::from(PAGE)) as u32;
+    match bpf::array("PROBE", PAGE, pages, false) {
+        Ok(map) => {
+            drop(map);
+            Ok(())
         }
-    })
+        Err(error) if is_refusal(&error) => {
+            let part = Part::Larger;
+            Err(LoadError::Memory { part, sizes })
+        }
+        Err(source) => Err(LoadError::Io {
+            action: "make a map",
+            source,
+        }),
+    }
 }
 
 /// The room of a table that is there, and an account of what is refused it.
