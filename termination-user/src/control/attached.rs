@@ -8,7 +8,7 @@ use anyhow::{Context as _, bail};
 use super::{
     attach::{self, Attachment, Plan},
     bpf,
-    hook::{Via, remove_filter},
+    hook::{Hook, Via, remove_filter},
     interfaces::{self, Interface},
     netns::{self, Netns},
     pins::{HookName, PinError, Pins, unpin},
@@ -33,8 +33,8 @@ pub struct Attached {
     attachments: Vec<Attachment>,
     /// Indices that could not be attached to: said once.
     refused: BTreeSet<u32>,
-    /// Homes ([`home`]) of hooks that were let go on purpose.
-    left: Vec<u32>,
+    /// Homes ([`home`]) of hooks that were let go on purpose, for good so far.
+    left: BTreeSet<u32>,
     voice: Voice,
 }
 
@@ -42,6 +42,17 @@ pub struct Attached {
 /// ([`termination_common::slot::Half::home`]).
 const fn home(index: u32, egress: bool) -> u32 {
     index << 1 | egress as u32
+}
+
+/// Homes of its hooks.
+fn homes(known: &Attachment) -> impl Iterator<Item = u32> + use<> {
+    let index = known.interface.index;
+    let hooks = [
+        (known.ingress.is_some(), false),
+        (known.egress.is_some(), true),
+    ];
+    let held = hooks.into_iter().filter(|&(held, _)| held);
+    held.map(move |(_, egress)| home(index, egress))
 }
 
 impl Attached {
@@ -67,7 +78,7 @@ impl Attached {
             netns,
             attachments: Vec::new(),
             refused: BTreeSet::new(),
-            left: Vec::new(),
+            left: BTreeSet::new(),
             voice,
         })
     }
@@ -150,7 +161,7 @@ impl Attached {
                 continue;
             }
             if lives {
-                self.left.push(home(hook.index, hook.egress));
+                self.left.insert(home(hook.index, hook.egress));
                 self.voice.say(format_args!(
                     "interface {} is not asked for any more: detached",
                     hook.index
@@ -184,18 +195,18 @@ impl Attached {
         }
     }
 
-    /// Interfaces have come or gone: attaches to those that are wanted and
-    /// new, lets go of those that are gone.
+    /// Interfaces have come or gone: lets go of those that are gone, and returns
+    /// the homes that went with them.
     ///
     /// # Errors
     ///
     /// The kernel does not list its interfaces.
-    pub fn follow(&mut self) -> anyhow::Result<()> {
+    pub fn lose(&mut self) -> anyhow::Result<Vec<u32>> {
         let netns = self.netns.clone();
-        netns::within(netns.as_deref(), || self.follow_here())?
+        netns::within(netns.as_deref(), || self.lose_here())?
     }
 
-    fn follow_here(&mut self) -> anyhow::Result<()> {
+    fn lose_here(&mut self) -> anyhow::Result<Vec<u32>> {
         let all = interfaces::list().context("cannot list the interfaces")?;
         let there = |attachment: &Attachment| {
             attachment.is_alive()
@@ -205,6 +216,7 @@ impl Attached {
         };
         let (kept, gone) = self.attachments.drain(..).partition(there);
         self.attachments = kept;
+        let homes = gone.iter().flat_map(homes).collect();
         for attachment in gone {
             let name = attachment.interface.name.clone();
             self.voice.say(format_args!("{name} is gone"));
@@ -214,6 +226,22 @@ impl Attached {
         }
         self.refused
             .retain(|index| all.iter().any(|known| known.index == *index));
+        Ok(homes)
+    }
+
+    /// Attaches to those that are wanted and new; returns their indices.
+    ///
+    /// # Errors
+    ///
+    /// The kernel does not list its interfaces.
+    pub fn gain(&mut self) -> anyhow::Result<Vec<u32>> {
+        let netns = self.netns.clone();
+        netns::within(netns.as_deref(), || self.gain_here())?
+    }
+
+    fn gain_here(&mut self) -> anyhow::Result<Vec<u32>> {
+        let all = interfaces::list().context("cannot list the interfaces")?;
+        let mut new = Vec::new();
         for interface in self.wanted.of(&all) {
             let known = |attachment: &Attachment| attachment.interface.index == interface.index;
             if self.attachments.iter().any(known) || self.refused.contains(&interface.index) {
@@ -223,6 +251,7 @@ impl Attached {
             match attach::attach(&mut self.programs, &interface, self.plan, hooks, &[]) {
                 Ok(attachment) => {
                     self.voice.say(&attachment);
+                    new.push(attachment.interface.index);
                     self.attachments.push(attachment);
                 }
                 Err(error) => {
@@ -231,7 +260,7 @@ impl Attached {
                 }
             }
         }
-        Ok(())
+        Ok(new)
     }
 
     /// What is attached now.
@@ -241,22 +270,25 @@ impl Attached {
 
     /// Homes of the hooks that see something now.
     fn homes(&self) -> impl Iterator<Item = u32> {
-        self.attachments.iter().flat_map(|known| {
+        self.attachments.iter().flat_map(homes)
+    }
+
+    /// Homes of the hooks that were taken over and had never been let go.
+    pub fn unbroken(&self) -> Vec<u32> {
+        let unbroken = |known: &Attachment| {
             let index = known.interface.index;
-            let hooks = [(&known.ingress, false), (&known.egress, true)];
-            let held = hooks.into_iter().filter(|(hook, _)| hook.is_some());
-            held.map(move |(_, egress)| home(index, egress))
-        })
+            [(&known.ingress, false), (&known.egress, true)].map(|(hook, egress)| {
+                let adopted = hook.as_ref().is_some_and(Hook::is_adopted);
+                adopted.then(|| home(index, egress))
+            })
+        };
+        let all = self.attachments.iter().flat_map(unbroken);
+        all.flatten().collect()
     }
 
     /// Homes of hooks that were let go on purpose: nobody watches there any more.
-    pub fn left(&self) -> &[u32] {
+    pub const fn left(&self) -> &BTreeSet<u32> {
         &self.left
-    }
-
-    /// What was seen there is dealt with.
-    pub fn forget_left(&mut self) {
-        self.left.clear();
     }
 
     /// Detaches everything, pinned or not.

@@ -5,7 +5,6 @@ use std::{
     cell::{Cell, RefCell},
     collections::{BTreeMap, VecDeque},
     rc::Rc,
-    time::Instant,
 };
 
 use anyhow::Context as _;
@@ -31,9 +30,11 @@ use crate::{
 
 mod figures;
 mod reload;
+mod sight;
 mod time;
 
 pub use reload::settings;
+use sight::Orphans;
 
 /// RSTs at guards that are remembered as examples.
 const EXAMPLES: usize = 100;
@@ -58,8 +59,8 @@ pub struct Controller {
     policy: RefCell<Rc<Policy>>,
     /// The rules for traffic are new: what they leave out has to end.
     narrowed: Cell<bool>,
-    /// Since when hooks are let go whose connections have not been dealt with.
-    left_since: Cell<Option<Instant>>,
+    /// What was seen only at hooks that were let go, and has not been dealt with.
+    orphans: RefCell<Vec<Orphans>>,
     scale: RefCell<Scale>,
     /// Endings that were no news, by rule.
     benign: RefCell<BTreeMap<String, u64>>,
@@ -85,14 +86,13 @@ impl Controller {
         let hub = Hub::new(facts.pinned.is_some(), facts.resumed);
         // The rules and hooks of an earlier controller may have been others.
         let narrowed = facts.resumed && !policy.traffic.is_all();
-        let left_since = (!attached.left().is_empty()).then(Instant::now);
         Self {
             loaded,
             facts,
             attached: RefCell::new(attached),
             policy: RefCell::new(Rc::new(policy)),
             narrowed: Cell::new(narrowed),
-            left_since: Cell::new(left_since),
+            orphans: RefCell::default(),
             scale: RefCell::default(),
             benign: RefCell::default(),
             guarded: RefCell::default(),

@@ -99,6 +99,11 @@ impl Hook {
         self
     }
 
+    /// It was there, without a break, when this process began.
+    pub const fn is_adopted(&self) -> bool {
+        self.adopted
+    }
+
     /// It is on the interface of this index. A filter does not tell.
     pub fn is_on(&self, index: u32) -> bool {
         match &self.held {
@@ -188,7 +193,11 @@ pub(super) fn make(
                 pins.replace(programs.get(program_of(name))?, pin)?;
             }
             return match take_clsact(programs, interface, name) {
-                Ok(filter) => Ok(Hook::new(name.via, Held::Filter(Some(filter)), pin)),
+                Ok((filter, there)) => {
+                    let held = Held::Filter(Some(filter));
+                    let hook = Hook::new(name.via, held, pin);
+                    Ok(if there { hook.adopted() } else { hook })
+                }
                 Err(error) => {
                     if let Some(pin) = &pin {
                         unpin(pin)?;
@@ -223,7 +232,7 @@ pub(super) fn adopt(
         return Err(NotTaken::Hook("nothing is pinned".to_owned()));
     };
     if name.via == Via::Clsact {
-        return Ok(make(programs, interface, name)?.adopted());
+        return make(programs, interface, name);
     }
     let gone = |error: io::Error| NotTaken::Hook(error.to_string());
     let link = bpf::open(&pin).map_err(gone)?;
@@ -255,13 +264,13 @@ fn explain_xdp(error: &io::Error, index: u32) -> String {
     }
 }
 
-/// Adds a filter, or replaces the one that is there: at the same priority and
-/// handle the kernel exchanges them in one step (cls_bpf_change).
+/// Adds a filter, or replaces the one that is there (and says so): at the same
+/// priority and handle the kernel exchanges them in one step (cls_bpf_change).
 fn take_clsact(
     programs: &mut Programs,
     interface: &Interface,
     name: HookName,
-) -> Result<SchedClassifierLink, NotTaken> {
+) -> Result<(SchedClassifierLink, bool), NotTaken> {
     // Before every filter that did not ask for the same.
     const PRIORITY: u16 = 1;
     const HANDLE: TcHandle = TcHandle::new(0, 0x7e12);
@@ -279,8 +288,10 @@ fn take_clsact(
     let program = programs.filter(program_of(name))?;
     let there = SchedClassifierLink::attached(&interface.name, side, PRIORITY, HANDLE, None)
         .map_err(|error| hook(&error))?;
+    let mut replaced = true;
     let taken = match program.attach_to_link(there) {
         Err(error) if errno(&error) == Some(libc::ENOENT) => {
+            replaced = false;
             let options = NlOptions {
                 priority: PRIORITY,
                 handle: HANDLE,
@@ -292,6 +303,7 @@ fn take_clsact(
     };
     taken
         .and_then(|id| program.take_link(id))
+        .map(|link| (link, replaced))
         .map_err(|error| hook(&error))
 }
 

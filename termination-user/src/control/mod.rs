@@ -16,6 +16,7 @@
 //! | [`filter`], [`scale`] | rules for traffic in the kernel; what a sample stands for |
 //! | [`pins`], [`meta`], [`takeover`] | what outlives the controller |
 //! | [`attached`], [`attach`], [`hook`], [`holder`] | hooks, and who else holds them |
+//! | [`guarding`] | what has to be said of guards |
 //! | [`wanted`], [`interfaces`], [`watch`], [`netns`] | which interfaces, and where |
 //! | [`schedule`], [`sweep`] | timers: where to look, and what is done |
 //! | [`ring`], [`hub`] | records in, records out |
@@ -28,6 +29,7 @@ pub mod clock;
 pub mod controller;
 pub mod ephemeral;
 pub mod filter;
+pub mod guarding;
 pub mod holder;
 pub mod hook;
 pub mod hub;

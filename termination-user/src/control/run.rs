@@ -36,10 +36,7 @@ use super::{
     wanted::Named,
     watch::{self, Watch},
 };
-use crate::{
-    policy::{Guards, Policy},
-    report::Clock,
-};
+use crate::{policy::Policy, report::Clock};
 
 /// After the end, those who follow get this long to read the rest.
 const LAST_WORDS: Duration = Duration::from_secs(2);
@@ -185,7 +182,12 @@ impl Session {
             pins.set_policy(self.options.policy.as_deref())?;
         }
         say_room(&loaded.account.room(), self.resumed, voice);
-        self.tell_guards(&attached);
+        let guards = self.policy.guards;
+        if let Some(words) = guards.words() {
+            voice.say(words);
+        }
+        let blind = guards.blind_spots(attached.attachments());
+        blind.iter().for_each(|words| voice.warn(words));
         let clock = Clock {
             offset_ns: clock::offset()?,
         };
@@ -201,6 +203,9 @@ impl Session {
         };
         let policy = self.policy.clone();
         let controller = Rc::new(Controller::new(loaded, attached, facts, policy, clock));
+        if self.resumed {
+            controller.look_back()?;
+        }
         voice.say(format_args!(
             "ready (pid {}, socket {})",
             std::process::id(),
@@ -240,27 +245,6 @@ impl Session {
             voice.say(line);
         }
         outcome.map(drop).and(ended)
-    }
-
-    /// A guard that is not off is no secret, nor where it can judge nothing.
-    fn tell_guards(&self, attached: &Attached) {
-        let Guards { blind, time_wait } = self.policy.guards;
-        if self.policy.guards.are_off() {
-            return;
-        }
-        self.voice.say(format_args!(
-            "guards: blind {}, time_wait {}; `termination guards` tells what they did",
-            blind.name(),
-            time_wait.name()
-        ));
-        for attachment in attached.attachments() {
-            if attachment.ingress.is_none() || attachment.egress.is_none() {
-                self.voice.warn(format_args!(
-                    "guards judge nothing on {}: it is observed in one direction only",
-                    attachment.interface.name
-                ));
-            }
-        }
     }
 
     fn attached(&self, programs: Programs) -> anyhow::Result<Attached> {
@@ -329,8 +313,9 @@ impl Session {
                 Some(_) = clients.join_next() => {}
                 changed = watch.changed() => {
                     changed.context("cannot listen to rtnetlink")?;
-                    if let Err(error) = controller.attached.borrow_mut().follow() {
-                        voice.warn(format_args!("{error:#}"));
+                    match controller.follow() {
+                        Ok(known) => known.iter().for_each(|words| voice.warn(words)),
+                        Err(error) => voice.warn(format_args!("{error:#}")),
                     }
                 }
                 _ = signals.interrupt.recv() => return Ok(Stop::Detach),

@@ -10,8 +10,9 @@ use termination_lab::{
 };
 
 use crate::{
-    check::{Expected, check},
+    check::{Expected, check, check_gaps},
     observer::Observer,
+    policy::File,
 };
 
 const CLIENT_FIRST: Expected = ("graceful", "originator", None, Some("originator"));
@@ -88,8 +89,9 @@ fn an_interface_that_comes_back_is_picked_up_by_name() {
     let mut server = lives.server;
     until_fin(&mut server).unwrap();
     drop(server);
-    let ending = observer.ending(tuple);
-    assert_eq!(ending["ending"], "graceful", "{ending:#}");
+    check_gaps("what lived", &observer.ending(tuple), CLIENT_FIRST);
+    let tuple = endings::closed_first_by(Side::Client, &service).unwrap();
+    check("what is new", &observer.ending(tuple), CLIENT_FIRST);
 }
 
 #[test]
@@ -147,22 +149,50 @@ impl Path {
         path
     }
 
-    /// A question, an answer of 200,000 bytes, closed by the client.
-    fn converse(&self, server: Ipv4Addr) -> Tuple {
-        use std::io::{Read as _, Write as _};
-        const ANSWER: usize = 200_000;
+    /// An open connection: the client's end and the server's.
+    fn connect(&self, server: Ipv4Addr) -> (TcpStream, TcpStream, Tuple) {
         let responder = SocketAddr::from((server, 4000));
         let listener = self
             .server
             .enter(|| TcpListener::bind(responder))
             .unwrap()
             .unwrap();
-        let mut client = self
+        let client = self
             .client
             .enter(|| TcpStream::connect_timeout(&responder, PATIENCE))
             .unwrap()
             .unwrap();
-        let (mut server, originator) = listener.accept().unwrap();
+        let (server, originator) = listener.accept().unwrap();
+        let tuple = Tuple {
+            originator,
+            responder,
+        };
+        (client, server, tuple)
+    }
+
+    /// The same from the middle itself to the client's host.
+    fn middle_to_client(&self) -> (TcpStream, TcpStream, Tuple) {
+        let responder = SocketAddr::from(([10, 1, 0, 1], 4001));
+        let listener = self.client.enter(|| TcpListener::bind(responder)).unwrap();
+        let listener = listener.unwrap();
+        let here = self
+            .middle
+            .enter(|| TcpStream::connect_timeout(&responder, PATIENCE))
+            .unwrap()
+            .unwrap();
+        let (there, originator) = listener.accept().unwrap();
+        let tuple = Tuple {
+            originator,
+            responder,
+        };
+        (here, there, tuple)
+    }
+
+    /// A question, an answer of 200,000 bytes, closed by the client.
+    fn converse(&self, server: Ipv4Addr) -> Tuple {
+        use std::io::{Read as _, Write as _};
+        const ANSWER: usize = 200_000;
+        let (mut client, mut server, tuple) = self.connect(server);
         client.write_all(b"question").unwrap();
         server.read_exact(&mut [0; 8]).unwrap();
         let writer = std::thread::spawn(move || {
@@ -173,10 +203,7 @@ impl Path {
         let mut server = writer.join().unwrap();
         drop(client);
         until_fin(&mut server).unwrap();
-        Tuple {
-            originator,
-            responder,
-        }
+        tuple
     }
 }
 
@@ -207,14 +234,63 @@ fn counted_once(path: &Path, server: Ipv4Addr, arguments: &[&str]) {
     assert!(losses.values().all(|count| *count == 0), "{stats:#}");
 }
 
-#[test]
-fn a_forwarding_host_counts_a_packet_once() {
+/// The middle forwards.
+fn routed() -> Path {
     let path = Path::new(
         "address add 10.1.0.254/24 dev m0\naddress add 10.2.0.254/24 dev m1\n",
         "address add 10.1.0.1/24 dev e0\nlink set e0 up\nroute add default via 10.1.0.254\n",
         "address add 10.2.0.1/24 dev e0\nlink set e0 up\nroute add default via 10.2.0.254\n",
     );
     path.middle.set_sysctl("net.ipv4.ip_forward", 1).unwrap();
+    path
+}
+
+#[test]
+fn what_passes_another_hook_too_is_still_watched() {
+    use std::io::{Read as _, Write as _};
+    // m1 sees at first what leaves there, so that both directions are at home at m0.
+    let rules = |include: &str, hooks: &str| {
+        format!(
+            "[interfaces]\ninclude = [{include}]\n\
+             [[interfaces.for]]\nnames = ['m1']\nhooks = '{hooks}'\n"
+        )
+    };
+    let path = routed();
+    let file = File::new("elsewhere", &rules("'m0', 'm1'", "egress"));
+    let observer = Observer::with(&path.middle, &["--policy", file.path()]);
+    let server = Ipv4Addr::new(10, 2, 0, 1);
+    let (mut client, mut server, tuple) = path.connect(server);
+    let exchange = |client: &mut TcpStream, server: &mut TcpStream| {
+        client.write_all(b"question").unwrap();
+        server.read_exact(&mut [0; 8]).unwrap();
+        server.write_all(b"answer").unwrap();
+        client.read_exact(&mut [0; 6]).unwrap();
+    };
+    exchange(&mut client, &mut server);
+    // The middle's own connection to the client passes m0 alone.
+    let alone = path.middle_to_client();
+    file.write(&rules("'m0', 'm1'", "both"));
+    assert!(observer.run(&["reload"]).status.success());
+    exchange(&mut client, &mut server);
+    file.write(&rules("'m1'", "both"));
+    assert!(observer.run(&["reload"]).status.success());
+    // What passes m0 alone has ended, so what passes m1 too was looked at as well.
+    let ending = observer.ending(alone.2);
+    assert_eq!(ending["ending"], "shutdown", "{ending:#}");
+    let stats = observer.stats();
+    assert_eq!(stats["endings"]["shutdown"], 1, "{stats:#}");
+    assert_eq!(stats["live"]["established"], 1, "{stats:#}");
+    exchange(&mut client, &mut server);
+    drop(client);
+    until_fin(&mut server).unwrap();
+    drop(server);
+    check_gaps("through m1", &observer.ending(tuple), CLIENT_FIRST);
+    assert_eq!(observer.stats()["opened"], 2);
+}
+
+#[test]
+fn a_forwarding_host_counts_a_packet_once() {
+    let path = routed();
     let server = Ipv4Addr::new(10, 2, 0, 1);
     counted_once(&path, server, &[]);
     counted_once(&path, server, &["--mode", "tcx"]);

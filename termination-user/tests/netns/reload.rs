@@ -4,18 +4,21 @@ use std::{
     fs,
     io::{Read as _, Write as _},
     net::{TcpListener, TcpStream},
+    time::Instant,
 };
 
 use serde_json::{Value, json};
 use termination_lab::{
-    Family, Namespace, Pair, Service, Tuple,
+    Family, Namespace, PATIENCE, Pair, Service, Tuple,
     conversation::until_fin,
     endings::{self, Side},
+    wait_for,
 };
 
 use crate::{
-    check::{Expected, check},
+    check::{Expected, check, check_gaps},
     observer::Observer,
+    persistence::seconds,
     policy::File,
 };
 
@@ -105,6 +108,7 @@ fn come_and_go(persist: bool) {
     let on_lo = [json!("lo"), json!("generic"), Value::Null];
     assert_eq!(attached(&observer), std::slice::from_ref(&on_cable));
     let service = Service::open(&pair, Family::V4).unwrap();
+    let opened = Instant::now();
     let mut first = service.converse().unwrap();
 
     file.write(&format!("[interfaces]\ninclude = ['{cable}', 'lo']\n"));
@@ -120,11 +124,15 @@ fn come_and_go(persist: bool) {
     // It goes, and what was seen there alone.
     file.write("[interfaces]\ninclude = ['lo']\n");
     let said = reload(&observer, true);
+    let watched = opened.elapsed().as_secs_f64();
     assert!(said.contains(&format!("{cable}: detached")), "{said}");
     assert_eq!(attached(&observer), std::slice::from_ref(&on_lo));
     let ending = observer.ending(first.tuple);
     assert_eq!(ending["ending"], "shutdown", "{ending:#}");
+    // As of when it was last watched, not of when that was clear.
     assert_eq!(ending["seen"]["gaps"], false, "{ending:#}");
+    let lasted = seconds(&ending["ended_at"]) - seconds(&ending["started_at"]);
+    assert!(lasted <= watched, "{lasted} of {watched} s: {ending:#}");
     local.exchange();
     if persist {
         let links = observer.pins.as_ref().unwrap().join("v1/links");
@@ -198,10 +206,89 @@ fn hooks_change_one_by_one() {
     drop(lives.client);
     until_fin(&mut lives.server).unwrap();
     drop(lives.server);
-    check("through it all", &observer.ending(tuple), CLIENT_FIRST);
+    check_gaps("through it all", &observer.ending(tuple), CLIENT_FIRST);
+    let tuple = endings::closed_first_by(Side::Client, &service).unwrap();
+    check("after it all", &observer.ending(tuple), CLIENT_FIRST);
     let stats = observer.stats();
-    assert_eq!(stats["opened"], 1, "{stats:#}");
+    assert_eq!(stats["opened"], 2, "{stats:#}");
     assert_eq!(stats["endings"]["shutdown"], 0, "{stats:#}");
+}
+
+#[test]
+fn hooks_that_are_let_go_and_taken_again_leave_a_mark() {
+    let pair = Pair::new().unwrap();
+    let cable = pair.server.interface.as_str();
+    let with = format!("[interfaces]\ninclude = ['{cable}', 'lo']\n");
+    let without = "[interfaces]\ninclude = ['lo']\n";
+    let file = File::new("again", &with);
+    let observer = Observer::with(&pair.server.namespace, &["--policy", file.path()]);
+    let service = Service::open(&pair, Family::V4).unwrap();
+    let lives = service.converse().unwrap();
+    let local = Local::open(&pair.server.namespace);
+    file.write(without);
+    reload(&observer, true);
+    file.write(&with);
+    reload(&observer, true);
+    // At once: the hook has the same place, and its segments count again.
+    let mut lives = lives;
+    lives.exchange().unwrap();
+    let tuple = lives.tuple;
+    drop(lives.client);
+    until_fin(&mut lives.server).unwrap();
+    drop(lives.server);
+    let ending = observer.ending(tuple);
+    check_gaps("away for a moment", &ending, CLIENT_FIRST);
+    check("elsewhere", &observer.ending(local.close()), CLIENT_FIRST);
+    let stats = observer.stats();
+    assert_eq!(stats["opened"], 2, "{stats:#}");
+    assert_eq!(stats["endings"]["shutdown"], 0, "{stats:#}");
+}
+
+#[test]
+fn guards_say_where_they_judge_nothing_whenever_that_changes() {
+    let pair = Pair::new().unwrap();
+    let cable = pair.server.interface.as_str();
+    let text = |hooks: &str, blind: &str| {
+        format!(
+            "[interfaces]\ninclude = ['{cable}', 'other', 'lo']\nhooks = '{hooks}'\n\
+             [guards]\nblind = '{blind}'\n[[interfaces.for]]\nnames = ['lo']\nhooks = 'ingress'\n"
+        )
+    };
+    let new = "link add other type veth peer name yy\n";
+    pair.server.namespace.ip(new).unwrap();
+    let file = File::new("one-sided", &text("both", "off"));
+    let namespace = &pair.server.namespace;
+    let mut observer = Observer::idle(namespace, &["--policy", file.path()], false);
+    observer.start_loud();
+    observer.until_ready();
+    let one_sided = format!("guards judge nothing on {cable}: it is observed in one direction");
+    let loopback = "guards judge nothing on lo: both directions come in there";
+    for (hooks, blind, words, is_said) in [
+        ("ingress", "off", "guards", false),
+        ("ingress", "dry_run", one_sided.as_str(), true),
+        ("both", "dry_run", one_sided.as_str(), false),
+        ("both", "on", "guards: blind on", true),
+        ("both", "on", "guards", false),
+        ("egress", "on", one_sided.as_str(), true),
+        ("both", "off", "guards", false),
+        ("both", "on", loopback, true),
+    ] {
+        file.write(&text(hooks, blind));
+        let said = reload(&observer, true);
+        assert_eq!(said.contains(words), is_said, "{hooks} {blind}: {said}");
+    }
+    // And of an interface that comes later.
+    file.write(&text("ingress", "on"));
+    reload(&observer, true);
+    pair.server.namespace.ip("link delete other\n").unwrap();
+    let gone = || (attached(&observer).len() == 2).then_some(());
+    wait_for("it to go", PATIENCE, gone);
+    pair.server.namespace.ip(new).unwrap();
+    let back = || (attached(&observer).len() == 3).then_some(());
+    wait_for("it to come", PATIENCE, back);
+    let said = observer.last_words(2);
+    let later = "\ntermination: guards judge nothing on other: it is observed in one direction";
+    assert!(said.contains(later), "{said}");
 }
 
 #[test]

@@ -141,7 +141,7 @@ impl Attached {
             self.attachments.push(attachment);
         }
         self.attachments.sort_by_key(|known| known.interface.index);
-        // What is seen again was never lost from sight.
+        // What is seen again is not lost for good.
         let seen: Vec<_> = self.homes().collect();
         self.left.retain(|home| !seen.contains(home));
         self.wanted = wanted;
@@ -159,7 +159,7 @@ impl Attached {
         let Some(hook) = attachment.hook(egress).take() else {
             return false;
         };
-        self.left.push(home(attachment.interface.index, egress));
+        self.left.insert(home(attachment.interface.index, egress));
         if let Err(error) = hook.detach() {
             self.voice.warn(error);
         }

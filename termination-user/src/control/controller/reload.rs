@@ -1,6 +1,6 @@
 //! A policy file anew.
 
-use std::{rc::Rc, time::Instant};
+use std::rc::Rc;
 
 use anyhow::{Context as _, bail};
 use termination_common::{
@@ -38,15 +38,24 @@ impl Controller {
     /// Puts a policy into effect, whole or not at all: first what can be taken
     /// back.
     fn apply(&self, policy: Policy) -> anyhow::Result<Vec<String>> {
+        self.expect_gaps()?;
+        let (before, guards) = (self.policy().guards, policy.guards);
         let mut attached = self.attached.borrow_mut();
         let change = attached.prepare(&policy.interfaces)?;
         if let Err(error) = self.enforce(policy) {
             attached.abandon(change)?;
             return Err(error);
         }
-        let said = attached.commit(change)?;
-        if !attached.left().is_empty() {
-            self.left_since.set(Some(Instant::now()));
+        let old = attached.left().clone();
+        let mut said = attached.commit(change)?;
+        let left = attached.left() - &old;
+        if guards != before || !said.is_empty() {
+            said.extend(guards.words());
+            said.extend(guards.blind_spots(attached.attachments()));
+        }
+        drop(attached);
+        if !left.is_empty() {
+            self.miss(|home| left.contains(&home))?;
         }
         Ok(said)
     }

@@ -6,8 +6,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use termination_common::{
     exchange::{Operation, SWEEP_BATCH},
-    slot::{SlotId, bit},
-    state::Snapshot,
+    slot::SlotId,
 };
 use tokio::{
     task,
@@ -29,10 +28,6 @@ use crate::policy::HostRules;
 /// of the records that the smallest default ring holds.
 const BATCHES_A_TURN: usize = 32;
 
-/// A direction moves to another hook once its own has been silent for a second;
-/// after twice that, whatever has not moved is seen nowhere else, or says nothing.
-const ELSEWHERE: Duration = Duration::from_secs(2);
-
 /// How long the end waits in all for followers that are behind.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -47,18 +42,14 @@ impl Controller {
         if self.narrowed.get() {
             self.end_what_is_left_out(pump).await?;
         }
-        if let Some(since) = self.left_since.get()
-            && since.elapsed() >= ELSEWHERE
-        {
-            self.end_what_is_not_watched(pump).await?;
-        }
+        self.end_what_is_not_watched(pump).await?;
         let ids = self.schedule.borrow_mut().due(
             &self.loaded.table,
             &self.counters()?,
             clock::monotonic()?,
             &self.policy().timers,
         );
-        self.act(Operation::Visit, ids, pump).await
+        self.act(Operation::Visit, None, ids, pump).await
     }
 
     /// Nobody watches any more what new rules leave out: that ends, rather than
@@ -79,35 +70,8 @@ impl Controller {
                 None => passed_over = true,
             }
         }
-        let tally = self.act(Operation::Shutdown, ids, pump).await?;
+        let tally = self.act(Operation::Shutdown, None, ids, pump).await?;
         self.narrowed.set(passed_over || tally.contended > 0);
-        Ok(())
-    }
-
-    /// The same of what was seen only at hooks that were let go on purpose. What
-    /// is seen at another hook as well has moved there by now.
-    async fn end_what_is_not_watched(&self, pump: &mut Pump) -> anyhow::Result<()> {
-        let left = self.attached.borrow().left().to_vec();
-        let table = &self.loaded.table;
-        let mut ids = Vec::new();
-        let mut passed_over = false;
-        for index in table.occupied() {
-            match table.hot(index) {
-                Some(hot) if Snapshot(hot.word).is_live() => {
-                    let mut seen = hot.half.iter().filter(|half| half.is(bit::SEEN));
-                    if seen.all(|half| left.contains(&half.home)) {
-                        ids.push(table::id(index, Snapshot(hot.word)));
-                    }
-                }
-                Some(_) => {}
-                None => passed_over = true,
-            }
-        }
-        let tally = self.act(Operation::Shutdown, ids, pump).await?;
-        if !passed_over && tally.contended == 0 {
-            self.left_since.set(None);
-            self.attached.borrow_mut().forget_left();
-        }
         Ok(())
     }
 
@@ -126,7 +90,7 @@ impl Controller {
             if ids.is_empty() {
                 break;
             }
-            self.act(Operation::Shutdown, ids, pump).await?;
+            self.act(Operation::Shutdown, None, ids, pump).await?;
         }
         self.drain(pump);
         Ok(())
@@ -163,10 +127,11 @@ impl Controller {
     }
 
     /// Hands slots to the kernel batch by batch, emptying the ring in between
-    /// and letting those who answer questions go on.
-    async fn act(
+    /// and letting those who answer questions go on. `at`: as if then, not now.
+    pub(super) async fn act(
         &self,
         operation: Operation,
+        at: Option<u64>,
         mut ids: Vec<SlotId>,
         pump: &mut Pump,
     ) -> anyhow::Result<Tally> {
@@ -184,7 +149,7 @@ impl Controller {
                     }
                     task::yield_now().await;
                 }
-                let now = clock::monotonic()?;
+                let now = at.map_or_else(clock::monotonic, Ok)?;
                 let tally = sweep::batch(sweep, now, operation, timers, batch)
                     .context("the kernel did not run `sweep` (BPF_PROG_TEST_RUN)")?;
                 sum.add(tally);
