@@ -219,7 +219,13 @@ impl Attached {
         let homes = gone.iter().flat_map(homes).collect();
         for attachment in gone {
             let name = attachment.interface.name.clone();
-            self.voice.say(format_args!("{name} is gone"));
+            let index = attachment.interface.index;
+            if all.iter().any(|known| known.index == index) {
+                let words = "somebody has taken a hook away";
+                self.voice.warn(format_args!("{name}: {words}"));
+            } else {
+                self.voice.say(format_args!("{name} is gone"));
+            }
             if let Err(error) = attachment.detach() {
                 self.voice.warn(error);
             }
@@ -227,6 +233,12 @@ impl Attached {
         self.refused
             .retain(|index| all.iter().any(|known| known.index == *index));
         Ok(homes)
+    }
+
+    /// All hooks are where they were, as far as they tell. Nobody else does: of a
+    /// link that is detached there is no word.
+    pub fn is_whole(&self) -> bool {
+        self.attachments.iter().all(Attachment::is_alive)
     }
 
     /// Attaches to those that are wanted and new; returns their indices.

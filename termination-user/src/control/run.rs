@@ -289,6 +289,9 @@ impl Session {
                 }
                 _ = tick.tick() => {
                     controller.measure_clock();
+                    if !controller.attached.borrow().is_whole() {
+                        follow(controller, voice);
+                    }
                     // Also what was written without waking us.
                     pump.drain(room, |record| controller.publish(record));
                     controller.settle(pump);
@@ -313,10 +316,7 @@ impl Session {
                 Some(_) = clients.join_next() => {}
                 changed = watch.changed() => {
                     changed.context("cannot listen to rtnetlink")?;
-                    match controller.follow() {
-                        Ok(known) => known.iter().for_each(|words| voice.warn(words)),
-                        Err(error) => voice.warn(format_args!("{error:#}")),
-                    }
+                    follow(controller, voice);
                 }
                 _ = signals.interrupt.recv() => return Ok(Stop::Detach),
                 _ = signals.terminate.recv() => return Ok(match self.pins {
@@ -366,6 +366,14 @@ impl Session {
             "what is attached stays, and goes on being tracked: take it over with \
              `termination run --persist`, or end it with `termination detach`",
         ));
+    }
+}
+
+/// Interfaces or hooks have come or gone.
+fn follow(controller: &Controller, voice: Voice) {
+    match controller.follow() {
+        Ok(known) => known.iter().for_each(|words| voice.warn(words)),
+        Err(error) => voice.warn(format_args!("{error:#}")),
     }
 }
 

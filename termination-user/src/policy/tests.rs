@@ -236,12 +236,12 @@ fn the_summary_fits_a_terminal_and_says_what_surprises() {
     assert!(text.contains("  established_idle  7875  open, "), "{text}");
     assert!(!text.contains("note"), "{text}");
     let odd = parse(
-        "[timers]\nmsl = 0.5\nestablished_idle = 20\nhalf_closed = 100\n[traffic]\nsample = 3\n\
+        "[timers]\nmsl = 0.5\nestablished_idle = 20\nhalf_closed = 100\nsilent = 300\n[traffic]\nsample = 3\n\
          [[benign]]\nname = 'probe'\nports = [80, '90-91']\nendings = ['reset']\nwithout_data = true\n",
     )
     .unwrap();
     let summary = Summary::new(&odd, None);
-    assert_eq!(summary.notes.len(), 4, "{:?}", summary.notes);
+    assert_eq!(summary.notes.len(), 5, "{:?}", summary.notes);
     assert_eq!(summary.timers_seconds["msl"], 0.5);
     let odd = summary.text();
     assert!(odd.contains("one connection in 3"), "{odd}");

@@ -233,6 +233,7 @@ pub(super) fn notes(policy: &Policy) -> Vec<String> {
     let mut notes = Vec::new();
     let [idle, half_open, msl] = ["established_idle", "half_open", "msl"].map(seconds);
     let [half_closed, unanswered] = ["half_closed", "fin_unanswered"].map(seconds);
+    let silent = seconds("silent");
     if idle < LINUX_KEEPALIVE {
         notes.push(format!(
             "established_idle = {idle}: idle connections count as idle_expired before the \
@@ -244,6 +245,12 @@ pub(super) fn notes(policy: &Policy) -> Vec<String> {
         notes.push(format!(
             "half_open = {half_open} is above established_idle = {idle}: a connection whose \
              peer does not answer is kept longer than a quiet one"
+        ));
+    }
+    if silent >= half_open {
+        notes.push(format!(
+            "silent = {silent} is not below half_open = {half_open}: a connection whose peer is \
+             gone ends before anybody is suspected"
         ));
     }
     if half_closed < unanswered {

@@ -1,6 +1,9 @@
 //! Interfaces that come and go, and one packet that passes several.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::{
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    os::fd::AsRawFd as _,
+};
 
 use termination_lab::{
     Family, Namespace, PATIENCE, Pair, Service, Tuple,
@@ -8,6 +11,7 @@ use termination_lab::{
     endings::{self, Side},
     wait_for,
 };
+use termination_user::control::bpf;
 
 use crate::{
     check::{Expected, check, check_gaps},
@@ -92,6 +96,47 @@ fn an_interface_that_comes_back_is_picked_up_by_name() {
     check_gaps("what lived", &observer.ending(tuple), CLIENT_FIRST);
     let tuple = endings::closed_first_by(Side::Client, &service).unwrap();
     check("what is new", &observer.ending(tuple), CLIENT_FIRST);
+}
+
+/// Detaches a pinned link, as `bpftool link detach` does.
+fn detach(pin: &std::path::Path) {
+    const LINK_DETACH: libc::c_long = 34;
+    let link = bpf::open(pin).unwrap();
+    let mut attributes = [link.as_raw_fd().cast_unsigned()];
+    // SAFETY: the attributes of BPF_LINK_DETACH: a descriptor and nothing else.
+    let result = unsafe {
+        let attributes = attributes.as_mut_ptr();
+        libc::syscall(libc::SYS_bpf, LINK_DETACH, attributes, size_of::<u32>())
+    };
+    assert_eq!(result, 0, "{}", std::io::Error::last_os_error());
+}
+
+#[test]
+fn a_hook_that_somebody_takes_away_is_taken_again() {
+    let pair = Pair::new().unwrap();
+    let server = &pair.server;
+    let mut observer = Observer::new(&server.namespace, &server.interface, &[], true);
+    observer.start_loud();
+    observer.until_ready();
+    let service = Service::open(&pair, Family::V4).unwrap();
+    let mut lives = service.converse().unwrap();
+    let index = server.index().unwrap();
+    let links = observer.pins.clone().unwrap().join("v1/links");
+    let pin = links.join(format!("{index}_egress_tcx"));
+    detach(&pin);
+    wait_for("it to be taken again", PATIENCE, || {
+        let link = bpf::open(&pin).ok()?;
+        (bpf::index_of(link).ok()? == index).then_some(())
+    });
+    lives.exchange().unwrap();
+    let tuple = lives.tuple;
+    drop(lives.client);
+    until_fin(&mut lives.server).unwrap();
+    drop(lives.server);
+    check_gaps("what lived", &observer.ending(tuple), CLIENT_FIRST);
+    let said = observer.last_words(2);
+    let words = format!("{}: somebody has taken a hook away", server.interface);
+    assert!(said.contains(&words), "{said}");
 }
 
 #[test]

@@ -270,6 +270,7 @@ fn guards_say_where_they_judge_nothing_whenever_that_changes() {
         ("both", "on", "guards: blind on", true),
         ("both", "on", "guards", false),
         ("egress", "on", one_sided.as_str(), true),
+        ("both", "off", "guards: off", true),
         ("both", "off", "guards", false),
         ("both", "on", loopback, true),
     ] {

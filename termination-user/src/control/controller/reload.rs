@@ -50,7 +50,8 @@ impl Controller {
         let mut said = attached.commit(change)?;
         let left = attached.left() - &old;
         if guards != before || !said.is_empty() {
-            said.extend(guards.words());
+            let off = || (guards != before).then(|| "guards: off".to_owned());
+            said.extend(guards.words().or_else(off));
             said.extend(guards.blind_spots(attached.attachments()));
         }
         drop(attached);
