@@ -237,7 +237,7 @@ impl Programs {
             Err(ProgramError::LoadError { io_error, .. })
                 if io_error.raw_os_error() == Some(libc::ENOMEM) =>
             {
-                let (part, sizes) = (Part::Table, self.recipe.identity.sizes);
+                let (part, sizes) = (Part::Program, self.recipe.identity.sizes);
                 Err(LoadError::Memory { part, sizes })
             }
             Err(error) => Err(LoadError::Refused(explain_program(&error))),

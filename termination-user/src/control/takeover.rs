@@ -95,8 +95,7 @@ pub(super) fn open_table(
         netns::within(netns, netns::identity)?.context("cannot tell the network namespace")?;
     let meta = pins.map(|pins| pins.table()).transpose()?.flatten();
     let (Some(pins), Some(meta)) = (pins, meta) else {
-        let table = load::fit(sizes, |room| {
-            load::probe(room.given)?;
+        let table = load::fit(sizes, load::probe, |room| {
             let table = match pins {
                 Some(pins) => load::load_pinned(load::OBJECT, room, options.tunnels, pins, here),
                 None => load::load_room(load::OBJECT, room, options.tunnels),

@@ -14,8 +14,9 @@ pub enum LoadError {
     KernelTooOld,
     /// A table of this size did not fit; a smaller one may ([`super::fit`]).
     #[error(
-        "the kernel refused the memory of a table for {} connections ({:.1} MiB)",
-        .sizes.slots(), .sizes.mebibytes()
+        "the kernel refused the memory {} for {} connections ({:.1} MiB): ask for fewer with \
+         --connections, free memory on the host, or raise the limit of the unit or container",
+        .part.words(), .sizes.slots(), .sizes.mebibytes()
     )]
     Memory {
         /// What was refused.

@@ -17,12 +17,25 @@ use super::{
 /// What is made smaller when it is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// The slots; and all else, for which they leave no room.
+    /// The slots; and what else they leave no room for.
     Table,
     /// The ring buffer.
     Ring,
     /// Both together: the one that takes more.
     Larger,
+    /// Neither, but a program that is verified beside them.
+    Program,
+}
+
+impl Part {
+    /// What it is the memory of.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Table | Self::Larger => "of a table",
+            Self::Ring => "of the ring beside a table",
+            Self::Program => "to verify a program beside a table",
+        }
+    }
 }
 
 /// Room, and what was refused on the way to it.
@@ -101,7 +114,7 @@ impl Room {
             })
         };
         let ring_first = match refused {
-            Part::Table => false,
+            Part::Table | Part::Program => false,
             Part::Ring => true,
             Part::Larger => u64::from(ring) > self.given.bytes() / 2,
         };
@@ -119,7 +132,8 @@ impl Room {
 }
 
 /// Makes a table as large as the kernel has memory for: of what is refused, a
-/// half, and again. `make` leaves nothing behind when it fails.
+/// half, and again. `probe` says whether there is enough of it, and `make` leaves
+/// nothing behind when it fails.
 ///
 /// # Errors
 ///
@@ -127,33 +141,45 @@ impl Room {
 /// answered.
 pub fn fit<T>(
     asked: Sizes,
+    mut probe: impl FnMut(Sizes) -> Result<(), LoadError>,
     mut make: impl FnMut(Room) -> Result<T, LoadError>,
 ) -> Result<T, LoadError> {
-    /// The kernel frees what was made in vain behind our back; so long it takes
-    /// at most, in vain.
-    const PAUSE: Duration = Duration::from_millis(50);
-    const TRIES: u32 = 4;
     let mut room = Room::whole(asked);
-    let mut tries = 1;
+    // A table that was removed before this may be on its way back.
+    let mut pauses = 3;
     loop {
-        let refused = match make(room) {
-            Err(error) => match refused(&error) {
-                Some(part) => part,
-                None => return Err(error),
-            },
+        let probed = patiently(pauses, || probe(room.given));
+        // A probe that is refused leaves nothing.
+        pauses = if probed.is_ok() { 5 } else { 0 };
+        let error = match probed.and_then(|()| patiently(pauses, || make(room))) {
+            Err(error) => error,
             made => return made,
         };
-        tries -= 1;
-        if tries > 0 {
-            thread::sleep(PAUSE);
-            continue;
-        }
-        tries = TRIES;
-        room = room.less(refused).ok_or(LoadError::NoRoom {
+        let Some(part) = refused(&error) else {
+            return Err(error);
+        };
+        room = room.less(part).ok_or(LoadError::NoRoom {
             asked,
             least: room.given,
         })?;
     }
+}
+
+/// Tries again what is refused, after so many pauses, each twice as long as the
+/// one before: the kernel frees maps behind our back, a large one in a tenth of a
+/// second.
+fn patiently<T>(
+    pauses: u32,
+    mut attempt: impl FnMut() -> Result<T, LoadError>,
+) -> Result<T, LoadError> {
+    const FIRST: Duration = Duration::from_millis(25);
+    for pause in 0..pauses {
+        match attempt() {
+            Err(error) if refused(&error).is_some() => thread::sleep(FIRST * (1 << pause)),
+            done => return done,
+        }
+    }
+    attempt()
 }
 
 /// The memory of which part was refused, if that is what happened.
@@ -276,17 +302,16 @@ mod tests {
     /// What is given where so many bytes of the table fit, and the tries.
     fn given(most: u64, part: Part) -> (Result<Room, LoadError>, Vec<Sizes>) {
         let mut tried = Vec::new();
-        let made = fit(ASKED, |room| {
-            if tried.last() != Some(&room.given) {
-                tried.push(room.given);
-            }
-            let sizes = room.given;
+        let probe = |sizes: Sizes| {
+            tried.push(sizes);
             if sizes.bytes() <= most {
-                Ok(room)
+                Ok(())
             } else {
                 Err(LoadError::Memory { part, sizes })
             }
-        });
+        };
+        let made = fit(ASKED, probe, Ok);
+        tried.dedup();
         (made, tried)
     }
 
@@ -324,7 +349,26 @@ mod tests {
         // 131072 to 4096 by halves, then the ring once.
         assert_eq!(tried.len(), 7);
         // Another error is not hidden.
-        let made: Result<(), _> = fit(ASKED, |_| Err(LoadError::KernelTooOld));
+        let made: Result<(), _> = fit(ASKED, |_| Ok(()), |_| Err(LoadError::KernelTooOld));
         assert!(matches!(made, Err(LoadError::KernelTooOld)));
+    }
+
+    #[test]
+    fn what_comes_back_late_is_waited_for() {
+        let mut tries = 0;
+        let made = fit(
+            ASKED,
+            |_| Ok(()),
+            |room| {
+                tries += 1;
+                let (part, sizes) = (Part::Table, room.given);
+                if tries == 3 {
+                    Ok(room)
+                } else {
+                    Err(LoadError::Memory { part, sizes })
+                }
+            },
+        );
+        assert_eq!(made.unwrap(), Room::whole(ASKED));
     }
 }
