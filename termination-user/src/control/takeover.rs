@@ -124,8 +124,8 @@ pub(super) fn open_table(
             ""
         }
     ));
-    let Sizes { lines, ring } = loaded.account.room().asked;
-    if lines != sizes.lines {
+    let asked = loaded.account.room().asked;
+    if asked.lines != sizes.lines {
         voice.warn(format_args!(
             "that table keeps its room for {} connections: --connections {} takes effect \
              with --takeover=fresh",
@@ -133,7 +133,7 @@ pub(super) fn open_table(
             options.connections
         ));
     }
-    if ring != sizes.ring {
+    if asked.ring != sizes.ring {
         voice.warn(format_args!(
             "that ring keeps its {} bytes: --ring-bytes {} takes effect with --takeover=fresh",
             loaded.sizes.ring, options.ring_bytes

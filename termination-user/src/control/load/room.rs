@@ -76,11 +76,11 @@ impl Room {
             Ok(0) | Err(_) => or,
             Ok(value) => value,
         };
+        let mut asked = given;
+        asked.lines = word(Word::AskedLines, given.lines);
+        asked.ring = word(Word::AskedRing, given.ring);
         Self {
-            asked: Sizes {
-                lines: word(Word::AskedLines, given.lines),
-                ring: word(Word::AskedRing, given.ring),
-            },
+            asked,
             given,
             refusals: meta.get(Word::Refusals),
         }
@@ -88,35 +88,27 @@ impl Room {
 
     /// Writes it down.
     pub(super) fn write(&self, meta: &Meta) {
-        let Self {
-            asked: Sizes { lines, ring },
-            given: _,
-            refusals,
-        } = *self;
-        meta.set(Word::AskedLines, lines.into());
-        meta.set(Word::AskedRing, ring.into());
-        meta.set(Word::Refusals, refusals);
+        meta.set(Word::AskedLines, self.asked.lines.into());
+        meta.set(Word::AskedRing, self.asked.ring.into());
+        meta.set(Word::Refusals, self.refusals);
     }
 
     /// With half of what was refused, or of the other; `None` at the minimum.
     fn less(self, refused: Part) -> Option<Self> {
-        let Sizes { lines, ring } = self.given;
         let table = || {
-            (self.given.slots() > Self::LEAST).then_some(Sizes {
-                lines: lines / 2,
-                ring,
-            })
+            let mut half = self.given;
+            half.lines /= 2;
+            (self.given.slots() > Self::LEAST).then_some(half)
         };
         let records = || {
-            (ring > Self::LEAST_RING).then_some(Sizes {
-                lines,
-                ring: ring / 2,
-            })
+            let mut half = self.given;
+            half.ring /= 2;
+            (self.given.ring > Self::LEAST_RING).then_some(half)
         };
         let ring_first = match refused {
             Part::Table | Part::Program => false,
             Part::Ring => true,
-            Part::Larger => u64::from(ring) > self.given.bytes() / 2,
+            Part::Larger => u64::from(self.given.ring) > self.given.bytes() / 2,
         };
         let given = if ring_first {
             records().or_else(table)
@@ -294,10 +286,9 @@ pub(super) fn of(pins: &Pins, given: Sizes) -> Result<Room, LoadError> {
 mod tests {
     use super::*;
 
-    const ASKED: Sizes = Sizes {
-        lines: 1 << 14,
-        ring: 1 << 17,
-    };
+    fn asked() -> Sizes {
+        Sizes::new(1 << 17, 1 << 17).unwrap()
+    }
 
     /// What is given where so many bytes of the table fit, and the tries.
     fn given(most: u64, part: Part) -> (Result<Room, LoadError>, Vec<Sizes>) {
@@ -310,7 +301,7 @@ mod tests {
                 Err(LoadError::Memory { part, sizes })
             }
         };
-        let made = fit(ASKED, probe, Ok);
+        let made = fit(asked(), probe, Ok);
         tried.dedup();
         (made, tried)
     }
@@ -318,22 +309,25 @@ mod tests {
     #[test]
     fn what_is_refused_is_asked_for_by_halves() {
         let (room, tried) = given(u64::MAX, Part::Table);
-        assert_eq!(room.unwrap(), Room::whole(ASKED));
-        assert_eq!(tried, [ASKED]);
+        assert_eq!(room.unwrap(), Room::whole(asked()));
+        assert_eq!(tried, [asked()]);
 
         let quarter = Sizes {
-            lines: ASKED.lines / 4,
-            ..ASKED
+            lines: asked().lines / 4,
+            ..asked()
         };
         let (room, _) = given(quarter.bytes(), Part::Table);
         let room = room.unwrap();
-        assert_eq!((room.given, room.asked, room.refusals), (quarter, ASKED, 2));
+        assert_eq!(
+            (room.given, room.asked, room.refusals),
+            (quarter, asked(), 2)
+        );
         assert!(!room.is_whole());
 
-        let (room, _) = given(ASKED.bytes() - 1, Part::Ring);
+        let (room, _) = given(asked().bytes() - 1, Part::Ring);
         let ring = Sizes {
             ring: 1 << 16,
-            ..ASKED
+            ..asked()
         };
         assert_eq!(room.unwrap().given, ring);
     }
@@ -341,15 +335,19 @@ mod tests {
     #[test]
     fn below_the_least_is_an_error_that_says_what_was_tried() {
         let (room, tried) = given(0, Part::Table);
-        let Err(LoadError::NoRoom { asked, least }) = room else {
+        let Err(LoadError::NoRoom {
+            asked: tried_first,
+            least,
+        }) = room
+        else {
             panic!("{room:?}");
         };
-        assert_eq!(asked, ASKED);
+        assert_eq!(tried_first, asked());
         assert_eq!((least.slots(), least.ring), (Room::LEAST, Room::LEAST_RING));
         // 131072 to 4096 by halves, then the ring once.
         assert_eq!(tried.len(), 7);
         // Another error is not hidden.
-        let made: Result<(), _> = fit(ASKED, |_| Ok(()), |_| Err(LoadError::KernelTooOld));
+        let made: Result<(), _> = fit(asked(), |_| Ok(()), |_| Err(LoadError::KernelTooOld));
         assert!(matches!(made, Err(LoadError::KernelTooOld)));
     }
 
@@ -357,7 +355,7 @@ mod tests {
     fn what_comes_back_late_is_waited_for() {
         let mut tries = 0;
         let made = fit(
-            ASKED,
+            asked(),
             |_| Ok(()),
             |room| {
                 tries += 1;
@@ -369,6 +367,6 @@ mod tests {
                 }
             },
         );
-        assert_eq!(made.unwrap(), Room::whole(ASKED));
+        assert_eq!(made.unwrap(), Room::whole(asked()));
     }
 }
