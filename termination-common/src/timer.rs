@@ -140,22 +140,28 @@ pub fn expire(flow: &mut Flow<'_>, now: u64, timers: &Timers) -> (Effects, bool)
     }
     let then = now.saturating_sub(u64::from(late.cast_unsigned()) << TICK_SHIFT);
     if flow.is_pending(kind::RST) {
-        // Nothing refuted it: the ending stands, and it was then. So the RST
-        // was one of the connection's segments.
+        // Nothing refuted it: the ending stands, and it was then.
         let waited = u64::from(timers.reset_confirm) << TICK_SHIFT;
-        let packed = flow.cold.outcome & !ELSEWHERE;
-        let sender = pending::side(kept) & 1;
-        let half = flow.half(sender);
-        half.segments = half.segments.saturating_add(1);
-        half.bits |= bit::SEEN;
-        half.last = kept.at;
-        if flow.state.is(fact::FIN) {
-            let count = &mut flow.cold.segments_after_fin[sender];
-            *count = count.saturating_add(1);
-        }
-        return (flow.end(packed, then.saturating_sub(waited)), false);
+        return (believe(flow, kept, then.saturating_sub(waited)), false);
     }
     (end_by_silence(flow, then, timers), false)
+}
+
+/// Ends a connection by the RST in doubt that waited (`kept`) and came at `time`
+/// (nanoseconds). So the RST was one of the connection's segments.
+#[inline(always)]
+pub fn believe(flow: &mut Flow<'_>, kept: Pending, time: u64) -> Effects {
+    let packed = flow.cold.outcome & !ELSEWHERE;
+    let sender = pending::side(kept) & 1;
+    let half = flow.half(sender);
+    half.segments = half.segments.saturating_add(1);
+    half.bits |= bit::SEEN;
+    half.last = kept.at;
+    if flow.state.is(fact::FIN) {
+        let count = &mut flow.cold.segments_after_fin[sender];
+        *count = count.saturating_add(1);
+    }
+    flow.end(packed, time)
 }
 
 /// [`expire`] of a live connection that somebody meets at `now`: with a

@@ -37,7 +37,7 @@ pub(super) fn decide(
             let of_x = pending::side(pending) == x;
             let doubted = verdict == Verdict::InWindow as u8;
             if of_x && !retransmission || !of_x && doubted && repeats {
-                flow.unpend();
+                flow.unpend_rst();
                 effects = Effects::rejected(verdict, !of_x);
                 if !of_x {
                     effects = effects.and(Effects::event(Event::ChallengeAck));

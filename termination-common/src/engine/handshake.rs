@@ -191,8 +191,10 @@ pub fn step_syn(flow: &mut Flow<'_>, segment: &Segment, settings: &Settings) -> 
         flow.note(Letter::Syn, x);
         return Effects::NONE;
     }
-    if !flow.is_pending(kind::RST) {
-        let detail = pending::syn(x, 0, segment.window, scale_of(segment));
+    let detail = pending::syn(x, 0, segment.window, scale_of(segment));
+    if flow.is_pending(kind::RST) {
+        flow.cold.pending = pending::with_syn(flow.cold.pending, segment.seq, detail);
+    } else {
         flow.pend(segment.seq, segment.tick(), detail);
     }
     Effects::NONE
@@ -212,6 +214,18 @@ pub fn step_syn_ack(flow: &mut Flow<'_>, segment: &Segment) -> Effects {
         let effects = flow.end(packed, segment.time);
         flow.cold.pending = kept;
         return effects.with(Effects::REOPEN);
+    }
+    if flow.is_pending(kind::RST) {
+        let kept = flow.cold.pending;
+        if let Some(syn) = pending::syn_behind(kept)
+            && pending::side(syn) == y
+            && segment.ack == syn.value.wrapping_add(1)
+        {
+            // Whoever accepts it has believed the RST, which came first.
+            let effects = timer::believe(flow, kept, untick(kept.at, segment.time));
+            flow.cold.pending = kept;
+            return effects.with(Effects::REOPEN);
+        }
     }
     syn_ack(flow, segment)
 }

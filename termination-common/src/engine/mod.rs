@@ -317,7 +317,15 @@ const fn sampled(segment: &Segment) -> u64 {
 /// originator cleared a half-open connection out of its SYN's way.
 #[inline(always)]
 pub fn reopen(flow: &mut Flow<'_>, segment: &Segment) -> Effects {
-    let pending = flow.cold.pending;
+    let kept = flow.cold.pending;
+    // When a SYN came that had waited behind an RST, nobody has kept.
+    let pending = match pending::syn_behind(kept) {
+        Some(syn) => Pending {
+            at: segment.tick(),
+            ..syn
+        },
+        None => kept,
+    };
     if segment.flags.syn() && !segment.flags.ack() && !segment.flags.rst() {
         return open(flow, segment);
     }

@@ -8,8 +8,9 @@
 //! | GAP | an end that one side claims and the other has not shown | the other side |
 //! | GAP with `GAP_HOLE` | a hole in what one side sent | its retransmission, or an ack beyond |
 //!
-//! An RST in doubt and a SYN are never pushed out by the lesser two; an RST is
-//! not pushed out by a SYN.
+//! An RST in doubt and a SYN are never pushed out by the lesser two. A SYN does not
+//! push out an RST either, but waits behind it, in the same place: if it is
+//! accepted, the RST was believed.
 
 use crate::{
     slot::Pending,
@@ -56,6 +57,13 @@ const SCALE_SHIFT: u32 = 12;
 const SCALED: u32 = 1 << 7;
 /// SYN: window field (16 bits).
 const WINDOW_SHIFT: u32 = 16;
+/// RST: a SYN waits behind it; `value` is its ISN, and its window and scale are
+/// where those of a SYN are.
+const BEHIND: u32 = 1 << 3;
+/// RST with a SYN behind it: the side of that.
+const BEHIND_SIDE: u32 = SIDE << 2;
+/// What a SYN has besides its ISN and side.
+const OF_SYN: u32 = SCALED | 0xf << SCALE_SHIFT | 0xffff << WINDOW_SHIFT;
 
 /// The kind.
 #[inline(always)]
@@ -159,6 +167,30 @@ pub const fn rst(side: Side, verdict: Verdict) -> u32 {
     kind::RST | (side as u32 & 1) << 2 | (verdict as u32) << JUDGEMENT_SHIFT
 }
 
+/// A pending RST with a SYN behind it: its ISN and detail ([`syn`]).
+#[inline(always)]
+pub const fn with_syn(rst: Pending, isn: u32, syn: u32) -> Pending {
+    let kept = rst.detail & (3 | SIDE | 0xf << JUDGEMENT_SHIFT);
+    Pending {
+        value: isn,
+        at: rst.at,
+        detail: kept | BEHIND | (syn & SIDE) << 2 | syn & OF_SYN,
+    }
+}
+
+/// The SYN behind a pending RST, as a pending SYN.
+#[inline(always)]
+pub const fn syn_behind(rst: Pending) -> Option<Pending> {
+    if kind_of(rst) != kind::RST || rst.detail & BEHIND == 0 {
+        return None;
+    }
+    Some(Pending {
+        value: rst.value,
+        at: rst.at,
+        detail: kind::SYN | (rst.detail & BEHIND_SIDE) >> 2 | rst.detail & OF_SYN,
+    })
+}
+
 impl Flow<'_> {
     /// What is pending, if it is of this kind and side.
     #[inline(always)]
@@ -188,6 +220,15 @@ impl Flow<'_> {
             return;
         }
         self.pend(value, at, detail);
+    }
+
+    /// The RST that was pending is refuted: what waited behind it waits on.
+    #[inline(always)]
+    pub fn unpend_rst(&mut self) {
+        match syn_behind(self.cold.pending) {
+            Some(syn) => self.cold.pending = syn,
+            None => self.unpend(),
+        }
     }
 
     /// Decided.

@@ -88,6 +88,50 @@ pub(super) const TABLE: &[Scenario] = &[
         ],
     ),
     scenario(
+        "accepted_behind_a_doubt",
+        "who accepts a SYN within the wait has believed the RST before it",
+        "open\nO PA 1+100 1\nR A 1 101\nR R 1000 win=0\npass 1s
+         O S 500000 ws=7\nR SA 900000 500001 ws=7\nO A 500001 900001",
+        &[
+            "reset by=responder phase=first_data verdict=in_window cause=no_connection \
+             evidence=wire_weak segments=3/3 duration=4|5 ended=4|5",
+            "live established segments=2/1 seen=whole bytes=0/0",
+        ],
+    ),
+    scenario(
+        "accepted_behind_the_own_doubt",
+        "the same of the RST's sender, without scale, and the other end calls",
+        "open\nO PA 1+100 1\nR A 1 101\nO R 700 win=0\npass 1s
+         R S 500000 win=300\nO SA 900000 500001\nR A 500001 900001 win=200",
+        &[
+            "reset by=originator phase=first_data verdict=in_window cause=no_connection evidence=wire_weak \
+             segments=4/2",
+            "live established segments=2/1 seen=whole",
+        ],
+    ),
+    scenario(
+        "challenged_behind_a_doubt",
+        "a challenge ACK refutes the RST; the SYN waits on, and the old end is found out",
+        "open\nO PA 1+100 1\nR PA 1+100 101\nO A 101 101\nR R 1000 win=0\nR S 500000 ws=7
+         O A 101 101\nR R 101 win=0\nR S 500000 ws=7\nO SA 900000 500001 ws=7",
+        &[
+            "rst_rejected by=responder verdict=in_window",
+            "challenge_ack",
+            "half_open_discovered_by_syn by=responder phase=transfer verdict=exact \
+             cause=bad_ack evidence=wire_strong",
+            "live syn_received segments=2/1",
+        ],
+    ),
+    scenario(
+        "refused_behind_a_doubt",
+        "nobody accepts it: the RST stands by its timer",
+        "open\nO PA 1+100 1\nR A 1 101\nR R 1000 win=0\npass 1s\nO S 500000 ws=7\nwait 3s",
+        &[
+            "reset by=responder phase=first_data verdict=in_window cause=no_connection \
+             evidence=wire_weak segments=3/3",
+        ],
+    ),
+    scenario(
         "newer_life_defeats_a_timer",
         "its own SYN again, and payload after hours of silence: it goes on",
         "O S 0 ws=7\npass 100s\nO S 0 ws=7\nR SA 0 1 ws=7\nO A 1 1\npass 9000s\nO PA 1+10 1",
