@@ -28,6 +28,8 @@ mod persistence;
 mod policy;
 #[path = "netns/pressure.rs"]
 mod pressure;
+#[path = "netns/reboot.rs"]
+mod reboot;
 #[path = "netns/reload.rs"]
 mod reload;
 #[path = "netns/traffic.rs"]

@@ -1,7 +1,7 @@
 //! The rules for traffic in the kernel: prefixes in a trie, ports in bitmaps,
 //! each in two banks, so that a new policy takes effect whole.
 
-use std::io;
+use std::{collections::BTreeMap, io, thread, time::Duration};
 
 use aya::maps::{
     Array, MapData, MapError,
@@ -9,7 +9,10 @@ use aya::maps::{
 };
 use termination_common::traffic::{PORT_WORDS, PrefixKey};
 
-use super::plain::Raw;
+use super::{
+    load::is_memory,
+    plain::{Raw, bytes_of},
+};
 use crate::policy::Traffic;
 
 /// The maps `PREFIXES` and `PORTS`.
@@ -38,6 +41,39 @@ impl Filter {
         written
     }
 
+    /// The rules of a bank are these, so that nothing has to be written: a restart
+    /// by the same policy needs no memory, of which there may be too little.
+    ///
+    /// # Errors
+    ///
+    /// What bpf(2) answered.
+    pub fn holds(&self, traffic: &Traffic, bank: u32) -> Result<bool, MapError> {
+        let wanted = traffic.prefixes(bank);
+        let mut wanted: BTreeMap<_, _> = wanted
+            .map(|(bits, key, class)| ((bits, bytes_of(&key).to_vec()), class))
+            .collect();
+        for key in self.prefixes.keys() {
+            let key = key?;
+            let data = key.data();
+            if u32::from(data.0.head[0]) != bank {
+                continue;
+            }
+            let known = wanted.remove(&(key.prefix_len(), bytes_of(&data.0).to_vec()));
+            if known != Some(self.prefixes.get(&key, 0)?) {
+                return Ok(false);
+            }
+        }
+        if !wanted.is_empty() {
+            return Ok(false);
+        }
+        for (index, word) in (2 * PORT_WORDS * bank..).zip(traffic.bitmaps()) {
+            if self.ports.get(&index, 0)? != word {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// Takes the prefixes of a bank away.
     fn clear(&mut self, bank: u32) -> Result<(), MapError> {
         let mut old = Vec::new();
@@ -58,12 +94,28 @@ impl Filter {
 
     fn fill(&mut self, traffic: &Traffic, bank: u32) -> Result<(), MapError> {
         for (bits, key, class) in traffic.prefixes(bank) {
-            self.prefixes.insert(&Key::new(bits, Raw(key)), class, 0)?;
+            self.insert(&Key::new(bits, Raw(key)), class)?;
         }
         for (index, word) in (2 * PORT_WORDS * bank..).zip(traffic.bitmaps()) {
             self.ports.set(index, word, 0)?;
         }
         Ok(())
+    }
+}
+
+impl Filter {
+    /// The trie's nodes come from a cache that the kernel refills behind our back;
+    /// found empty, it is refused, and full a moment later.
+    fn insert(&mut self, key: &Key<Raw<PrefixKey>>, class: u32) -> Result<(), MapError> {
+        const TRIES: u32 = 4;
+        const PAUSE: Duration = Duration::from_millis(2);
+        for _ in 1..TRIES {
+            match self.prefixes.insert(key, class, 0) {
+                Err(error) if is_memory(&error) => thread::sleep(PAUSE),
+                done => return done,
+            }
+        }
+        self.prefixes.insert(key, class, 0)
     }
 }
 

@@ -24,7 +24,7 @@ mod room;
 
 pub use error::{LoadError, explain, explain_program};
 pub use identity::{Identity, Sizes};
-pub use room::{Account, Part, Room, fit, is_memory, probe};
+pub use room::{Account, Part, Room, fit, is_memory, is_refused, probe};
 
 use super::{
     bpf,
@@ -321,9 +321,10 @@ impl Loaded {
     pub fn enforce(&self, mut settings: Settings, traffic: &Traffic) -> Result<(), MapError> {
         // The map knows which bank holds, also from a controller before us.
         let mut bank = bank(self.settings.borrow().get(&0, 0)?.0.flags);
-        if !traffic.is_all() {
+        let mut filter = self.filter.borrow_mut();
+        if !traffic.is_all() && !filter.holds(traffic, bank)? {
             bank ^= 1;
-            self.filter.borrow_mut().write(traffic, bank)?;
+            filter.write(traffic, bank)?;
         }
         settings.flags |= traffic.flags() | (bank * rule::BANK);
         settings.sample = traffic.sample;

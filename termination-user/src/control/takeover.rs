@@ -114,7 +114,12 @@ pub(super) fn open_table(
     };
     let table = load::resume(load::OBJECT, options.tunnels, pins, here, meta)?;
     let (loaded, programs, _) = &table;
-    enforce(loaded).context("the policy of the last controller stays in effect")?;
+    if let Err(error) = enforce(loaded) {
+        if load::is_refused(&error) {
+            loaded.account.refuse();
+        }
+        return Err(error).context("the policy of the last controller stays in effect");
+    }
     voice.say(format_args!(
         "going on with the table in {}{}",
         pins.directory().display(),

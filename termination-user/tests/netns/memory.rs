@@ -275,7 +275,8 @@ fn prefixes_that_are_refused_leave_the_old_policy() {
     let service = Service::open(&pair, Family::V4).unwrap();
     let tuple = endings::closed_first_by(Side::Client, &service).unwrap();
     check("the old rules", &observer.ending(tuple), CLIENT_FIRST);
-    // It is not forgotten with the one that was told, and passes.
+    // What was counted is not forgotten with the one that was told; and the rules
+    // that are in force need no memory.
     observer.kill();
     file.write(&text);
     observer.start();

@@ -174,6 +174,11 @@ fn patiently<T>(
     attempt()
 }
 
+/// Memory was refused.
+pub fn is_refused(error: &LoadError) -> bool {
+    refused(error).is_some()
+}
+
 /// The memory of which part was refused, if that is what happened.
 fn refused(error: &LoadError) -> Option<Part> {
     let (LoadError::Io { source, .. } | LoadError::Pins(PinError::Io { source, .. })) = error
