@@ -4,7 +4,7 @@
 //! and the dialects. Nothing here changes a slot.
 
 use crate::{
-    engine::pending::{self, kind},
+    engine::pending,
     serial,
     slot::{Half, Hot, Slot, bit},
     state::{Life, Snapshot, fact},
@@ -113,10 +113,9 @@ fn shown_state(slot: &Slot, side: Side) -> Option<EndState> {
     let state = slot.state();
     let (own, other) = halves(slot, side);
     if own.is(bit::FIN) {
-        let first =
-            !other.is(bit::FIN) || state.is(fact::SIMULTANEOUS) || state.first_fin() == side & 1;
+        let first = state.is(fact::SIMULTANEOUS) || state.first_fin() == side & 1;
         // A FIN of the other end counts as received once it was acked.
-        let other_closed = other.is(bit::FIN | bit::FIN_ACKED);
+        let other_closed = other.is(bit::FIN_ACKED);
         return Some(match (first, own.is(bit::FIN_ACKED), other_closed) {
             (true, true, true) => EndState::TimeWait,
             (true, true, false) => EndState::FinWait2,
@@ -126,7 +125,7 @@ fn shown_state(slot: &Slot, side: Side) -> Option<EndState> {
             (false, false, _) => EndState::LastAck,
         });
     }
-    if other.is(bit::FIN | bit::FIN_ACKED) {
+    if other.is(bit::FIN_ACKED) {
         return Some(EndState::CloseWait);
     }
     if state.is(fact::ESTABLISHED) {
@@ -177,9 +176,9 @@ pub fn lost(slot: &Slot, side: Side) -> Option<u64> {
         return whole.then_some(sent);
     }
     let unacked = u64::try_from(serial::distance(half.sent, other.acked)).unwrap_or(0);
-    let flags = u64::from(half.is(bit::FIN) && !half.is(bit::FIN_ACKED))
-        + u64::from(half.is(bit::SYN) && !half.is(bit::SYN_ACKED));
-    Some(unacked.saturating_sub(flags).min(sent))
+    // An acked FIN leaves nothing unacked; where the SYN was not acked, all is lost.
+    let fin = u64::from(half.is(bit::FIN));
+    Some(unacked.saturating_sub(fin).min(sent))
 }
 
 /// How often a TIME_WAIT was started anew, and how often by a retransmitted
@@ -215,10 +214,10 @@ pub fn restarts(slot: &Slot) -> Restarts {
 /// What came back first to the last SYN that a TIME_WAIT met; `None` if it met
 /// none.
 pub fn answer(slot: &Slot) -> Option<Answer> {
-    let (state, kept) = (slot.state(), slot.cold.pending);
+    let state = slot.state();
     // Once ended, only a SYN can be pending.
-    let met = state.is_ended() && state.is(fact::PENDING) && pending::kind_of(kept) == kind::SYN;
-    met.then(|| pending::answer(kept).unwrap_or(Answer::Silence))
+    let met = state.is_ended() && state.is(fact::PENDING);
+    met.then(|| pending::answer(slot.cold.pending).unwrap_or(Answer::Silence))
 }
 
 /// What is known about a half-close; see [`half_close`].
@@ -243,7 +242,7 @@ pub fn half_close(slot: &Slot) -> Option<HalfClose> {
     if (a.bits | b.bits) & bit::FIN == 0 {
         return None;
     }
-    let first = state.first_fin() & 1;
+    let first = state.first_fin();
     let mut bytes_after_fin = [0; 2];
     if let Some(bytes) = bytes_after_fin.get_mut(first ^ 1) {
         *bytes = slot.cold.bytes_after_fin;
@@ -311,7 +310,7 @@ pub fn last_segment(slot: &Slot, now: u64) -> u64 {
         return moment(last_tick(&slot.hot), now).max(slot.cold.started_at);
     };
     let ended_at = slot.cold.turned_at;
-    if outcome.holder as u8 != 0 || by_segment(outcome.ending) {
+    if by_segment(outcome.ending) {
         return ended_at;
     }
     moment(slot.cold.pending.at, ended_at).max(slot.cold.started_at)

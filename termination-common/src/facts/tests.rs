@@ -3,8 +3,9 @@
 use super::*;
 use crate::{
     counters::Event,
+    engine::pending::kind,
     slot::{ColdHalf, Pending},
-    taxonomy::{By, Evidence, Phase},
+    taxonomy::{By, Evidence, Phase, Verdict},
     time::tick,
 };
 
@@ -33,6 +34,18 @@ fn set(slot: &mut Slot, facts: u64) {
 /// Bits of both halves, and what both ends show.
 fn states(slot: &Slot) -> [Option<EndState>; 2] {
     [end_state(slot, 0), end_state(slot, 1)]
+}
+
+fn reset() -> Outcome {
+    Outcome {
+        ending: Ending::Reset,
+        by: By::Responder,
+        phase: Phase::Transfer,
+        verdict: Some(Verdict::InWindow),
+        cause: None,
+        evidence: Evidence::WireWeak,
+        holder: Holder::None,
+    }
 }
 
 fn end(slot: &mut Slot, ending: Ending, holder: Holder, at: u64) {
@@ -196,6 +209,118 @@ fn what_is_not_acked_is_lost_but_for_syn_and_fin() {
     assert_eq!(lost(&slot, 0), Some(0));
 }
 
+/// Met midstream, endpoint 0 has sent so much.
+fn midstream(bytes: u32) -> Slot {
+    let mut slot = Slot::default();
+    let facts = fact::MIDSTREAM | fact::ESTABLISHED;
+    slot.hot.word = Snapshot::default().transition_to_live(facts).0;
+    slot.cold.half[0].isn = 999;
+    slot.hot.half[0].bits = bit::SEEN | bit::DATA;
+    slot.hot.half[0].sent = 1000 + bytes;
+    slot
+}
+
+#[test]
+fn loss_of_what_was_met_midstream() {
+    let mut slot = midstream(500);
+    // Its end has not spoken, and nobody knows what it has got.
+    assert_eq!(lost(&slot, 0), None);
+    assert_eq!(lost(&slot, 1), None);
+    // Seen, but it has acked nothing; or its ack is known, but not from it.
+    slot.hot.half[1].acked = 1400;
+    slot.hot.half[1].bits = bit::SEEN;
+    assert_eq!(lost(&slot, 0), None);
+    slot.hot.half[1].bits = bit::ACK;
+    assert_eq!(lost(&slot, 0), None);
+    slot.hot.half[1].bits = bit::SEEN | bit::ACK;
+    assert_eq!(lost(&slot, 0), Some(100));
+    // Acks from before the first segment: no more is lost than was seen.
+    slot.hot.half[1].acked = 300;
+    assert_eq!(lost(&slot, 0), Some(500));
+    // Nothing was sent that could be lost.
+    let mut slot = midstream(0);
+    slot.hot.half[0].bits = bit::SEEN | bit::PURE_ACK;
+    assert_eq!(lost(&slot, 0), Some(0));
+}
+
+#[test]
+fn neither_syn_nor_fin_is_lost_payload() {
+    let mut slot = open();
+    slot.hot.half[0].bits = bit::SEEN | bit::SYN | bit::DATA | bit::FIN;
+    slot.hot.half[0].sent = 1000 + 1 + 300 + 1;
+    slot.hot.half[1].acked = 1000;
+    assert_eq!(lost(&slot, 0), Some(300));
+}
+
+#[test]
+fn what_the_other_end_acked_unseen_was_sent_by_who_spoke_at_all() {
+    for spoke in [bit::SYN, bit::PURE_ACK, bit::DATA] {
+        let mut slot = midstream(500);
+        slot.hot.half[0].bits = bit::SEEN | spoke;
+        assert_eq!(bytes(&slot, 0), 500, "{spoke}");
+    }
+    let mut slot = midstream(500);
+    slot.hot.half[0].bits = bit::SEEN | bit::FIN;
+    assert_eq!(bytes(&slot, 0), 499);
+}
+
+#[test]
+fn the_responder_may_be_the_one_who_waits() {
+    use EndState::{Closed, TimeWait};
+    for (originator, waits) in [(0, [Closed, TimeWait]), (1, [TimeWait, Closed])] {
+        let mut slot = open();
+        set(&mut slot, if originator == 1 { fact::ORIGINATOR } else { 0 });
+        end(&mut slot, Ending::Graceful, Holder::Responder, 101 * SECOND);
+        assert_eq!(states(&slot), waits.map(Some));
+    }
+}
+
+#[test]
+fn only_a_time_wait_has_met_a_syn() {
+    let mut slot = open();
+    slot.cold.pending.detail = pending::syn(1, 0, 0, None);
+    assert_eq!(kind::SYN, pending::kind_of(slot.cold.pending));
+    set(&mut slot, fact::PENDING);
+    assert_eq!(answer(&slot), None);
+    end(&mut slot, Ending::Graceful, Holder::Originator, 101 * SECOND);
+    assert_eq!(answer(&slot), None);
+    set(&mut slot, fact::PENDING);
+    assert_eq!(answer(&slot), Some(Answer::Silence));
+    slot.cold.pending.detail = pending::answered(slot.cold.pending.detail, Answer::Rst);
+    assert_eq!(answer(&slot), Some(Answer::Rst));
+}
+
+#[test]
+fn the_last_segment_is_of_an_end_that_was_seen() {
+    let mut slot = open();
+    // Serially, 0 is later than these.
+    for (side, last) in [(0, 0xc000_0000), (1, 0xc000_0001)] {
+        slot.hot.half[side] = Half {
+            last,
+            bits: bit::SEEN,
+            ..Half::default()
+        };
+        slot.hot.half[side ^ 1] = Half::default();
+        assert_eq!(last_tick(&slot.hot), last);
+    }
+    slot.hot.half[0].bits = bit::SEEN;
+    slot.hot.half[0].last = 0xc000_0002;
+    assert_eq!(last_tick(&slot.hot), 0xc000_0002);
+}
+
+#[test]
+fn nothing_lasts_less_than_no_time() {
+    let mut slot = open();
+    // In the middle of a tick.
+    slot.cold.started_at = (7 << TICK_SHIFT) + 1000;
+    slot.hot.half[0].last = 7;
+    slot.hot.half[1].last = 7;
+    assert_eq!(last_segment(&slot, 8 << TICK_SHIFT), slot.cold.started_at);
+    end(&mut slot, Ending::Unanswered, Holder::None, 9 << TICK_SHIFT);
+    slot.cold.pending.at = 7;
+    assert_eq!(last_segment(&slot, 0), slot.cold.started_at);
+}
+
 #[test]
 fn loss_nobody_could_see_is_unknown() {
     let mut slot = open();
@@ -302,7 +427,9 @@ fn strays_of_an_end_that_was_never_seen_prolong_the_linger() {
 #[test]
 fn a_pending_verdict_is_no_outcome() {
     let mut slot = open();
-    slot.cold.outcome = 11;
+    slot.cold.outcome = reset().pack();
     assert_eq!(outcome(&slot), None);
+    slot.hot.word = slot.state().transition_to_ended(false).0;
+    assert_eq!(outcome(&slot), Some(reset()));
     assert_eq!(Event::from_name("ending"), Some(Event::Ending));
 }
