@@ -2,266 +2,247 @@
 //! that need no kernel whether they notice.
 //!
 //! All mutants are built at once into a copy of the project (src/rewrite.rs);
-//! then the tests run once for each, until one fails.
-//!
-//! Arguments: part of a file's name, and to try only every n-th mutant.
+//! then the tests run once for each, until one fails. Of each that survives and
+//! has no reason in docs/mutation.md it says what difference it makes, if any
+//! (src/witness.rs).
 
 mod rewrite;
+mod tree;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     env, fs,
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     thread,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
-use quote::ToTokens as _;
-use rewrite::{Mutant, Rewriter};
-use syn::visit_mut::VisitMut as _;
+use rewrite::Mutant;
 
-/// What is mutated, in `termination-common/src`.
-const FILES: [&str; 14] = [
-    "engine/cause.rs",
-    "engine/decide.rs",
-    "engine/handshake.rs",
-    "engine/linger.rs",
-    "engine/mod.rs",
-    "engine/pending.rs",
-    "engine/plausible.rs",
-    "engine/reset.rs",
-    "engine/stream.rs",
-    "facts.rs",
-    "history.rs",
-    "taxonomy.rs",
-    "timer.rs",
-    "zeek.rs",
-];
-/// What of the project is copied.
-const PARTS: [&str; 8] = [
-    "Cargo.toml",
-    "Cargo.lock",
-    "docs",
-    "termination-common",
-    "termination-ebpf",
-    "termination-lab",
-    "termination-user",
-    "xtask",
-];
-/// The copy's programs are never loaded.
-const BUILD_SCRIPT: &str = r#"//! Writes programs that nobody loads.
-fn main() {
-    let out = std::path::PathBuf::from(std::env::var_os("OUT_DIR").unwrap());
-    for name in ["termination", "termination-test", "termination-bench"] {
-        std::fs::write(out.join(name), []).unwrap();
-    }
-}
-"#;
-/// A test binary and what of it.
-type Tests = [(&'static str, &'static [&'static str])];
+const USAGE: &str = "arguments, all optional: `list`; part of a file's name; N, to try every N-th mutant; \
+     @FILE, to try those again that an earlier run has printed into that file; -jN, so many at once";
+
+/// A test binary, what of it, and the seconds of processor time after which it
+/// runs for ever.
+type Tests = [(&'static str, &'static [&'static str], u32)];
 /// For every mutant, the quick ones first.
 const TESTS: &Tests = &[
-    ("termination_common", &[]),
-    ("scenarios", &["host", "capture", "fast"]),
-    ("corpora", &["zeek"]),
-    ("equal", &["--skip", "kernel"]),
+    ("termination_common", &[], 5),
+    ("scenarios", &["host", "capture", "fast"], 10),
+    ("corpora", &["zeek"], 10),
+    ("pcap", &["dialect"], 30),
+    ("equal", &["--skip", "kernel", "--skip", "counts"], 60),
 ];
 /// For what other programs' words come from as well.
 const WORDS: &Tests = &[
-    ("termination_common", &[]),
-    ("scenarios", &["host", "capture", "fast"]),
-    ("corpora", &["zeek"]),
-    ("pcap", &[]),
-    ("corpora", &["tshark"]),
+    ("termination_common", &[], 5),
+    ("scenarios", &["host", "capture", "fast"], 10),
+    ("corpora", &["zeek"], 10),
+    ("pcap", &["dialect"], 30),
+    ("corpora", &["tshark"], 60),
 ];
-const WORDS_FILES: [&str; 2] = ["history.rs", "zeek.rs"];
-/// A test that takes longer runs for ever.
-const PATIENCE: Duration = Duration::from_secs(60);
+const WORDS_FILES: [&str; 4] = ["facts.rs", "history.rs", "taxonomy.rs", "zeek.rs"];
+
+/// Survivors, with reasons: lines of `FILE:LINE WHAT` under each.
+const REASONS: &str = "docs/mutation.md";
+
+/// Which mutants, and how.
+#[derive(Default)]
+struct Wanted {
+    file: String,
+    every: usize,
+    again: Option<BTreeSet<String>>,
+    jobs: usize,
+}
+
+impl Wanted {
+    fn from_arguments() -> Result<Self> {
+        let mut wanted = Self {
+            every: 1,
+            jobs: 1,
+            ..Self::default()
+        };
+        for word in env::args().skip(1) {
+            if let Some(path) = word.strip_prefix('@') {
+                let text =
+                    fs::read_to_string(path).with_context(|| format!("cannot read {path}"))?;
+                wanted.again = Some(text.lines().filter_map(named).collect());
+            } else if let Some(jobs) = word.strip_prefix("-j") {
+                wanted.jobs = jobs.parse().context(USAGE)?;
+            } else if let Ok(every) = word.parse() {
+                wanted.every = every;
+            } else {
+                ensure!(!word.starts_with('-'), "{USAGE}");
+                wanted.file = word;
+            }
+        }
+        ensure!(wanted.every > 0 && wanted.jobs > 0, "{USAGE}");
+        Ok(wanted)
+    }
+
+    fn has(&self, number: usize, file: &str, mutant: &Mutant) -> bool {
+        let again = |again: &BTreeSet<String>| again.contains(&format!("{file} {}", mutant.what));
+        file.contains(&self.file)
+            && number.is_multiple_of(self.every)
+            && self.again.as_ref().is_none_or(again)
+    }
+}
+
+fn line(number: usize, file: &str, mutant: &Mutant) -> String {
+    let Mutant { line, column, what } = mutant;
+    format!("{number} {file}:{line}:{column} {what}")
+}
+
+/// The file and the change that a printed line names, but for where it was:
+/// lines move.
+fn named(line: &str) -> Option<String> {
+    let (_, rest) = line.split_once(' ')?;
+    explained(rest)
+}
+
+/// The same of a line of [`REASONS`], which has no number.
+fn explained(line: &str) -> Option<String> {
+    let (place, what) = line.split_once(' ')?;
+    let (file, _) = place.split_once(':')?;
+    file.ends_with(".rs").then(|| format!("{file} {what}"))
+}
 
 fn main() -> Result<()> {
-    let wanted = env::args().nth(1).unwrap_or_default();
-    let every: usize = env::args().nth(2).map_or(Ok(1), |text| text.parse())?;
+    let wanted = Wanted::from_arguments()?;
     ensure!(
         Path::new("termination-common/src/engine").is_dir(),
         "call this from the project's directory"
     );
     let target = env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
-    let target = std::path::absolute(target)?;
-    let tree = target.join("mutation/tree");
-    let mutants = write_tree(&tree)?;
-    let binaries = build(&tree, &target)?;
-    let tests = tree.join("termination-user");
-    if let Some(test) = first_failure(&binaries, &tests, None, TESTS)? {
-        bail!("{test} fails without a mutant");
+    let target = std::path::absolute(target)?.join("mutation");
+    let mutants = tree::write_tree(&target.join("tree"))?;
+    if wanted.file == "list" {
+        for (number, (file, mutant)) in mutants.iter().enumerate() {
+            println!("{}", line(number, file, mutant));
+        }
+        return Ok(());
+    }
+    let ask = Ask {
+        binaries: tree::build(&target.join("tree"), &target)?,
+        directory: target.join("tree/termination-user"),
+    };
+    for set in [TESTS, WORDS] {
+        if let Some(test) = ask.first_failure(None, set)? {
+            bail!("{test} fails without a mutant");
+        }
     }
     let start = Instant::now();
-    let mut killed: BTreeMap<&str, u32> = BTreeMap::new();
-    let mut asked = 0;
-    let mut survivors = 0;
-    for (number, (file, mutant)) in mutants.iter().enumerate() {
-        if !file.contains(&wanted) || number % every != 0 {
-            continue;
+    let numbers: Vec<_> = mutants
+        .iter()
+        .enumerate()
+        .filter(|&(number, (file, mutant))| wanted.has(number, file, mutant))
+        .map(|(number, _)| number)
+        .collect();
+    let next = AtomicUsize::new(0);
+    let killed: Mutex<BTreeMap<&str, u32>> = Mutex::default();
+    let survivors: Mutex<Vec<usize>> = Mutex::default();
+    let worker = || -> Result<()> {
+        while let Some(&number) = numbers.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let (file, mutant) = &mutants[number];
+            let set = if WORDS_FILES.contains(file) {
+                WORDS
+            } else {
+                TESTS
+            };
+            if let Some(test) = ask.first_failure(Some(number), set)? {
+                *killed.lock().unwrap().entry(test).or_default() += 1;
+            } else {
+                survivors.lock().unwrap().push(number);
+                println!("{}", line(number, file, mutant));
+            }
         }
-        asked += 1;
-        let set = if WORDS_FILES.contains(file) {
-            WORDS
-        } else {
-            TESTS
-        };
-        if let Some(test) = first_failure(&binaries, &tests, Some(number), set)? {
-            *killed.entry(test).or_default() += 1;
-        } else {
-            survivors += 1;
-            let Mutant { line, column, what } = mutant;
-            println!("{number} {file}:{line}:{column} {what}");
-        }
-    }
+        Ok(())
+    };
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..wanted.jobs).map(|_| scope.spawn(worker)).collect();
+        let mut results = workers.into_iter().map(|worker| worker.join().unwrap());
+        results.try_for_each(|result| result)
+    })?;
+    let (killed, mut survivors) = (killed.into_inner()?, survivors.into_inner()?);
     let time = start.elapsed();
-    println!("{asked} mutants, {survivors} survive; {time:.0?}; noticed first by {killed:?}");
-    Ok(())
+    println!(
+        "{} mutants, {} survive; {time:.0?}; noticed first by {killed:?}",
+        numbers.len(),
+        survivors.len()
+    );
+    let reasons = fs::read_to_string(REASONS).with_context(|| format!("cannot read {REASONS}"))?;
+    let reasons: BTreeSet<_> = reasons.lines().filter_map(explained).collect();
+    survivors.retain(|&number| {
+        let (file, Mutant { what, .. }) = &mutants[number];
+        !reasons.contains(&format!("{file} {what}"))
+    });
+    survivors.sort_unstable();
+    println!("{} of them are not in {REASONS}", survivors.len());
+    ask.witness(&survivors, |number, found| {
+        let (file, mutant) = &mutants[number];
+        println!("{}\n    {found}", line(number, file, mutant));
+    })
 }
 
-/// Copies the project, mutants and all.
-fn write_tree(tree: &Path) -> Result<Vec<(&'static str, Mutant)>> {
-    fs::create_dir_all(tree)?;
-    for part in PARTS {
-        copy(Path::new(part), &tree.join(part))?;
-    }
-    write(&tree.join("termination-user/build.rs"), BUILD_SCRIPT)?;
-    let common = tree.join("termination-common/src");
-    write(&common.join("mutant.rs"), include_str!("mutant.rs"))?;
-    let root = fs::read_to_string("termination-common/src/lib.rs")?;
-    write(
-        &common.join("lib.rs"),
-        &format!("#![allow(warnings)]\n{root}\nmod mutant;\n"),
-    )?;
-    let mut all = Vec::new();
-    for file in FILES {
-        let source = Path::new("termination-common/src").join(file);
-        let text = fs::read_to_string(&source)
-            .with_context(|| format!("cannot read {}", source.display()))?;
-        let mut parsed = syn::parse_file(&text)?;
-        let mut mutants = Vec::new();
-        Rewriter {
-            base: all.len() as u32,
-            mutants: &mut mutants,
-        }
-        .visit_file_mut(&mut parsed);
-        println!("{file}: {} mutants", mutants.len());
-        all.extend(mutants.into_iter().map(|mutant| (file, mutant)));
-        write(&common.join(file), &parsed.into_token_stream().to_string())?;
-    }
-    Ok(all)
+/// The copy's tests.
+struct Ask {
+    binaries: BTreeMap<String, PathBuf>,
+    directory: PathBuf,
 }
 
-/// Writes what is new, so that cargo builds no more than it must.
-fn write(path: &Path, text: &str) -> Result<()> {
-    if fs::read_to_string(path).is_ok_and(|old| old == text) {
-        return Ok(());
+impl Ask {
+    fn binary(&self, name: &str) -> Result<&PathBuf> {
+        let path = self.binaries.get(name);
+        path.with_context(|| format!("the tests have no {name}"))
     }
-    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
-}
 
-fn copy(from: &Path, to: &Path) -> Result<()> {
-    if from.is_dir() {
-        fs::create_dir_all(to)?;
-        for entry in fs::read_dir(from)? {
-            let name = entry?.file_name();
-            copy(&from.join(&name), &to.join(&name))?;
-        }
-        return Ok(());
-    }
-    let bytes = fs::read(from).with_context(|| format!("cannot read {}", from.display()))?;
-    if fs::read(to).is_ok_and(|old| old == bytes) {
-        return Ok(());
-    }
-    fs::write(to, bytes).with_context(|| format!("cannot write {}", to.display()))
-}
-
-/// Builds the tests: each name's binary.
-fn build(tree: &Path, target: &Path) -> Result<BTreeMap<String, PathBuf>> {
-    let output = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args([
-            "test",
-            "--no-run",
-            "--message-format=json-render-diagnostics",
-            "--target-dir",
-        ])
-        .arg(target)
-        .args([
-            "-p",
-            "termination-common",
-            "-p",
-            "termination-user",
-            "--lib",
-        ])
-        .args([
-            "--bin",
-            "termination",
-            "--test",
-            "scenarios",
-            "--test",
-            "equal",
-        ])
-        .args(["--test", "pcap", "--test", "corpora"])
-        .args([
-            "--config",
-            "profile.dev.package.termination-common.opt-level=1",
-            "--config",
-            "profile.dev.package.termination-user.opt-level=1",
-        ])
-        .current_dir(tree)
-        .stderr(Stdio::inherit())
-        .output()?;
-    ensure!(output.status.success(), "the mutants cannot be built");
-    let mut binaries = BTreeMap::new();
-    for line in String::from_utf8(output.stdout)?.lines() {
-        let message: serde_json::Value = serde_json::from_str(line)?;
-        if let Some(path) = message["executable"].as_str() {
-            let name = message["target"]["name"].as_str().unwrap_or_default();
-            binaries.insert(name.to_owned(), path.into());
-        }
-    }
-    Ok(binaries)
-}
-
-/// The first test binary that fails if this mutant lives, or runs for ever.
-fn first_failure(
-    binaries: &BTreeMap<String, PathBuf>,
-    directory: &Path,
-    mutant: Option<usize>,
-    set: &Tests,
-) -> Result<Option<&'static str>> {
-    for &(name, arguments) in set {
-        let path = binaries.get(name).with_context(|| format!("no {name}"))?;
-        let mut command = Command::new(path);
-        command
-            .args(arguments)
-            .current_dir(directory)
-            .env("RUST_BACKTRACE", "0")
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        if let Some(mutant) = mutant {
-            command.env("MUTANT", mutant.to_string());
-        }
-        let mut child = command.spawn()?;
-        let begun = Instant::now();
-        let passed = loop {
-            if let Some(status) = child.try_wait()? {
-                break status.success();
+    /// The first test binary that fails if this mutant lives, or runs for ever.
+    fn first_failure(&self, mutant: Option<usize>, set: &Tests) -> Result<Option<&'static str>> {
+        for &(name, arguments, seconds) in set {
+            let mut command = Command::new("sh");
+            command
+                .args(["-c", r#"ulimit -t "$1" -v 8000000; shift; exec "$@""#, "sh"])
+                .arg(seconds.to_string())
+                .arg(self.binary(name)?)
+                .args(arguments)
+                .current_dir(&self.directory)
+                .env("RUST_BACKTRACE", "0")
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null());
+            if let Some(mutant) = mutant {
+                command.env("MUTANT", mutant.to_string());
             }
-            if begun.elapsed() > PATIENCE {
-                child.kill()?;
-                child.wait()?;
-                break false;
+            if !command.status()?.success() {
+                return Ok(Some(name));
             }
-            thread::sleep(Duration::from_millis(5));
-        };
-        if !passed {
-            return Ok(Some(name));
         }
+        Ok(None)
     }
-    Ok(None)
+
+    /// What difference each of these makes.
+    fn witness(&self, mutants: &[usize], found: impl Fn(usize, &str)) -> Result<()> {
+        let numbers: Vec<_> = mutants.iter().map(ToString::to_string).collect();
+        let output = Command::new(self.binary("equal")?)
+            .args(["of_mutants", "--ignored", "--nocapture"])
+            .current_dir(&self.directory)
+            .env("MUTANTS", numbers.join(" "))
+            .stderr(Stdio::null())
+            .output()?;
+        for line in String::from_utf8_lossy(&output.stdout).lines() {
+            if let Some((_, answer)) = line.split_once("WITNESS ")
+                && let Some((number, text)) = answer.split_once(' ')
+            {
+                found(number.parse()?, text);
+            }
+        }
+        ensure!(output.status.success(), "the differences could not be told");
+        Ok(())
+    }
 }

@@ -2,16 +2,38 @@
 
 extern crate std;
 
-use std::{env, sync::OnceLock};
+use std::{
+    env,
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+/// None does; above any number of one.
+pub const NONE: u32 = u32::MAX;
+/// The environment was not read yet.
+const UNREAD: u32 = NONE - 1;
+
+static MUTANT: AtomicU32 = AtomicU32::new(UNREAD);
+
+/// From now on this one does.
+pub fn set(number: u32) {
+    MUTANT.store(number, Ordering::Relaxed);
+}
 
 /// This one does.
 pub(crate) fn lives(number: u32) -> bool {
-    static MUTANT: OnceLock<u32> = OnceLock::new();
-    let which = MUTANT.get_or_init(|| {
-        let text = env::var("MUTANT").unwrap_or_default();
-        text.parse().unwrap_or(u32::MAX)
-    });
-    *which == number
+    let which = MUTANT.load(Ordering::Relaxed);
+    if which == UNREAD {
+        return read() == number;
+    }
+    which == number
+}
+
+#[cold]
+fn read() -> u32 {
+    let text = env::var("MUTANT").unwrap_or_default();
+    let number = text.parse().unwrap_or(NONE);
+    set(number);
+    number
 }
 
 /// A condition; always by mutant `first`, never by the next.

@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// Both guards as far as this.
-const fn guards(how: u32) -> Settings {
+pub(crate) const fn guards(how: u32) -> Settings {
     Settings {
         flags: how << setting::BLIND_SHIFT | how << setting::TIME_WAIT_SHIFT,
         ..SETTINGS
@@ -38,7 +38,7 @@ const fn guards(how: u32) -> Settings {
 /// The second peer is this host: its segments are seen to leave, and nobody
 /// forges those. Two in three sequences begin with a connection, and half of
 /// these with its end: chance alone comes that far too seldom.
-fn at_server(setting: &Setting, steps: &[Step]) -> Vec<Act> {
+pub(crate) fn at_server(setting: &Setting, steps: &[Step]) -> Vec<Act> {
     let [first, _] = setting.hooks;
     let setting = Setting {
         hooks: [first, true],
