@@ -7,9 +7,13 @@ mod batch;
 mod command;
 #[path = "pcap/dialect.rs"]
 mod dialect;
+#[path = "pcap/flow_end.rs"]
+mod flow_end;
 #[path = "pcap/policy.rs"]
 mod policy;
 #[path = "pcap/scratch.rs"]
 mod scratch;
+#[path = "pcap/terminal.rs"]
+mod terminal;
 #[path = "pcap/tunnels.rs"]
 mod tunnels;

@@ -11,6 +11,7 @@ use termination_common::{
     taxonomy::{Ending, Outcome},
     wire::build::Frame,
 };
+use termination_user::report::{Clock, Report};
 
 use crate::machine::{
     Hook, Host, Sight,
@@ -124,6 +125,16 @@ fn flood(machine: &mut impl Machine) {
     };
     assert_eq!(ended(Ending::Evicted), evicted);
     assert_eq!(ended(Ending::Shutdown), live);
+    // As an IPFIX exporter has it: lack of resources, forced end (RFC 5102
+    // 5.11.3).
+    let clock = Clock { offset_ns: 0 };
+    for record in &records {
+        let Some(Report::Ending(told)) = Report::from_record(record, 0, &clock) else {
+            continue;
+        };
+        let reason = if told.ending == Ending::Evicted { 5 } else { 4 };
+        assert_eq!(told.ipfix.flow_end_reason, reason, "{}", told.ending);
+    }
 }
 
 /// Attempts whose timer had run out, and then others that need their room.
@@ -165,8 +176,12 @@ fn what_had_ended_is_displaced_by_nobody() {
 }
 
 #[test]
-fn a_flood_crowds_out_only_attempts_and_loses_no_count() {
+fn a_flood_crowds_out_only_attempts_and_loses_no_count_on_the_host() {
     flood(&mut Host::new(SETTINGS));
+}
+
+#[test]
+fn the_same_in_the_kernel() {
     let mut kernel = kernel();
     kernel.set(SETTINGS);
     flood(&mut *kernel);

@@ -25,11 +25,11 @@ impl Progress {
         let (bar, template) = match size {
             Some(size) => (
                 ProgressBar::new(size),
-                "{bar:30} {percent:>3} %  {decimal_bytes} of {decimal_total_bytes}  {decimal_bytes_per_sec}, {eta} left  {msg}",
+                "{bar:20} {percent:>3} %  {decimal_bytes} of {decimal_total_bytes}  {decimal_bytes_per_sec}, {eta} left  {wide_msg}",
             ),
             None => (
                 ProgressBar::new_spinner(),
-                "{decimal_bytes}  {decimal_bytes_per_sec}  {msg}",
+                "{decimal_bytes}  {decimal_bytes_per_sec}  {wide_msg}",
             ),
         };
         // Ten times a second is enough for the eye and costs nothing.
