@@ -15,7 +15,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::{
-        Mutex,
+        Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     thread,
@@ -31,22 +31,17 @@ const USAGE: &str = "arguments, all optional: `list`; part of a file's name; N, 
 /// A test binary, what of it, and the seconds of processor time after which it
 /// runs for ever.
 type Tests = [(&'static str, &'static [&'static str], u32)];
-/// For every mutant, the quick ones first.
-const TESTS: &Tests = &[
+/// For every mutant.
+const QUICK: &Tests = &[
     ("termination_common", &[], 5),
     ("scenarios", &["host", "capture", "fast"], 10),
     ("corpora", &["zeek"], 10),
     ("pcap", &["dialect"], 30),
-    ("equal", &["--skip", "kernel", "--skip", "counts"], 60),
 ];
-/// For what other programs' words come from as well.
-const WORDS: &Tests = &[
-    ("termination_common", &[], 5),
-    ("scenarios", &["host", "capture", "fast"], 10),
-    ("corpora", &["zeek"], 10),
-    ("pcap", &["dialect"], 30),
-    ("corpora", &["tshark"], 60),
-];
+/// For those that are left: of the engine, random traffic.
+const TRAFFIC: &Tests = &[("equal", &["--skip", "kernel", "--skip", "counts"], 60)];
+/// And of what comes after it, other programs' words.
+const WORDS: &Tests = &[("corpora", &["tshark"], 60)];
 const WORDS_FILES: [&str; 4] = ["facts.rs", "history.rs", "taxonomy.rs", "zeek.rs"];
 
 /// Survivors, with reasons: lines of `FILE:LINE WHAT` under each.
@@ -132,7 +127,7 @@ fn main() -> Result<()> {
         binaries: tree::build(&target.join("tree"), &target)?,
         directory: target.join("tree/termination-user"),
     };
-    for set in [TESTS, WORDS] {
+    for set in [QUICK, TRAFFIC, WORDS] {
         if let Some(test) = ask.first_failure(None, set)? {
             bail!("{test} fails without a mutant");
         }
@@ -144,46 +139,33 @@ fn main() -> Result<()> {
         .filter(|&(number, (file, mutant))| wanted.has(number, file, mutant))
         .map(|(number, _)| number)
         .collect();
-    let next = AtomicUsize::new(0);
-    let killed: Mutex<BTreeMap<&str, u32>> = Mutex::default();
-    let survivors: Mutex<Vec<usize>> = Mutex::default();
-    let worker = || -> Result<()> {
-        while let Some(&number) = numbers.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let (file, mutant) = &mutants[number];
-            let set = if WORDS_FILES.contains(file) {
-                WORDS
-            } else {
-                TESTS
-            };
-            if let Some(test) = ask.first_failure(Some(number), set)? {
-                *killed.lock().unwrap().entry(test).or_default() += 1;
-            } else {
-                survivors.lock().unwrap().push(number);
-                println!("{}", line(number, file, mutant));
-            }
-        }
-        Ok(())
-    };
-    thread::scope(|scope| {
-        let workers: Vec<_> = (0..wanted.jobs).map(|_| scope.spawn(worker)).collect();
-        let mut results = workers.into_iter().map(|worker| worker.join().unwrap());
-        results.try_for_each(|result| result)
-    })?;
-    let (killed, mut survivors) = (killed.into_inner()?, survivors.into_inner()?);
+    let asked = numbers.len();
+    let left = ask.all(numbers, wanted.jobs, |_| QUICK)?;
     let time = start.elapsed();
     println!(
-        "{} mutants, {} survive; {time:.0?}; noticed first by {killed:?}",
-        numbers.len(),
-        survivors.len()
+        "{asked} mutants, {} left by the quick tests; {time:.0?}",
+        left.len()
     );
+    for &number in &left {
+        let (file, mutant) = &mutants[number];
+        println!("left {}", line(number, file, mutant));
+    }
     let reasons = fs::read_to_string(REASONS).with_context(|| format!("cannot read {REASONS}"))?;
     let reasons: BTreeSet<_> = reasons.lines().filter_map(explained).collect();
-    survivors.retain(|&number| {
+    let (with_reason, without): (Vec<_>, Vec<_>) = left.into_iter().partition(|&number| {
         let (file, Mutant { what, .. }) = &mutants[number];
-        !reasons.contains(&format!("{file} {what}"))
+        reasons.contains(&format!("{file} {what}"))
     });
-    survivors.sort_unstable();
-    println!("{} of them are not in {REASONS}", survivors.len());
+    println!("{} of them have a reason in {REASONS}", with_reason.len());
+    let survivors = ask.all(without, wanted.jobs, |number| {
+        if WORDS_FILES.contains(&mutants[number].0) {
+            WORDS
+        } else {
+            TRAFFIC
+        }
+    })?;
+    let time = start.elapsed();
+    println!("{} of the others survive; {time:.0?}", survivors.len());
     ask.witness(&survivors, |number, found| {
         let (file, mutant) = &mutants[number];
         println!("{}\n    {found}", line(number, file, mutant));
@@ -224,6 +206,33 @@ impl Ask {
             }
         }
         Ok(None)
+    }
+
+    /// Those of the mutants that these tests do not notice.
+    fn all(
+        &self,
+        mutants: Vec<usize>,
+        jobs: usize,
+        set: impl Fn(usize) -> &'static Tests + Sync,
+    ) -> Result<Vec<usize>> {
+        let next = AtomicUsize::new(0);
+        let left: Mutex<Vec<usize>> = Mutex::default();
+        let worker = || -> Result<()> {
+            while let Some(&number) = mutants.get(next.fetch_add(1, Ordering::Relaxed)) {
+                if self.first_failure(Some(number), set(number))?.is_none() {
+                    left.lock().unwrap().push(number);
+                }
+            }
+            Ok(())
+        };
+        thread::scope(|scope| {
+            let workers: Vec<_> = (0..jobs).map(|_| scope.spawn(worker)).collect();
+            let mut results = workers.into_iter().map(|worker| worker.join().unwrap());
+            results.try_for_each(|result| result)
+        })?;
+        let mut left = left.into_inner().unwrap_or_else(PoisonError::into_inner);
+        left.sort_unstable();
+        Ok(left)
     }
 
     /// What difference each of these makes.
