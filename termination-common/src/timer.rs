@@ -229,16 +229,13 @@ fn fin_repeated(flow: &Flow<'_>) -> bool {
     a.bits & (ASKED | bit::FIN_ACKED) == ASKED || b.bits & (ASKED | bit::FIN_ACKED) == ASKED
 }
 
-/// The responder repeated its SYN-ACK although the final ACK had come, and
-/// never said anything else: its accept queue had no room
+/// The responder repeated its SYN-ACK although the final ACK had come, alone or
+/// with payload, and never said anything else: its accept queue had no room
 /// (net/ipv4/tcp_minisocks.c tcp_check_req).
 #[inline(always)]
 fn overflowed(flow: &mut Flow<'_>) -> bool {
-    let originator = flow.state.originator();
-    let responder = originator ^ 1;
-    flow.half[originator & 1].is(bit::PURE_ACK)
-        && only_syn_acks(flow, responder)
-        && flow.cold_half(responder).retransmits > 1
+    let responder = flow.state.originator() ^ 1;
+    only_syn_acks(flow, responder) && flow.cold_half(responder).retransmits > 1
 }
 
 /// Ends what lives because observation stops, or because its room is needed.

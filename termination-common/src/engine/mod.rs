@@ -443,3 +443,6 @@ pub fn touch(flow: &mut Flow<'_>, x: Side, segment: &Segment) {
 pub fn since_first_fin(flow: &Flow<'_>, segment: &Segment) -> Span {
     Span::new(segment.time.saturating_sub(flow.cold.turned_at))
 }
+
+#[cfg(test)]
+mod tests;

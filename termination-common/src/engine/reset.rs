@@ -24,9 +24,6 @@ use super::{
 pub fn alone(flow: &mut Flow<'_>, segment: &Segment) -> Effects {
     let x = segment.side();
     touch(flow, x, segment);
-    let half = flow.half(x);
-    half.sent = segment.seq;
-    flow.cold_half(x).isn = segment.seq.wrapping_sub(1);
     flow.note(Letter::of_rst(segment.flags), x);
     let verdict = Verdict::Unverifiable;
     let by = flow.by(x);

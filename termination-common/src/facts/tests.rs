@@ -269,7 +269,10 @@ fn the_responder_may_be_the_one_who_waits() {
     use EndState::{Closed, TimeWait};
     for (originator, waits) in [(0, [Closed, TimeWait]), (1, [TimeWait, Closed])] {
         let mut slot = open();
-        set(&mut slot, if originator == 1 { fact::ORIGINATOR } else { 0 });
+        set(
+            &mut slot,
+            if originator == 1 { fact::ORIGINATOR } else { 0 },
+        );
         end(&mut slot, Ending::Graceful, Holder::Responder, 101 * SECOND);
         assert_eq!(states(&slot), waits.map(Some));
     }
@@ -282,7 +285,12 @@ fn only_a_time_wait_has_met_a_syn() {
     assert_eq!(kind::SYN, pending::kind_of(slot.cold.pending));
     set(&mut slot, fact::PENDING);
     assert_eq!(answer(&slot), None);
-    end(&mut slot, Ending::Graceful, Holder::Originator, 101 * SECOND);
+    end(
+        &mut slot,
+        Ending::Graceful,
+        Holder::Originator,
+        101 * SECOND,
+    );
     assert_eq!(answer(&slot), None);
     set(&mut slot, fact::PENDING);
     assert_eq!(answer(&slot), Some(Answer::Silence));

@@ -4,7 +4,8 @@
 //! besides: `by=`, `phase=`, `verdict=`, `cause=`, `evidence=`, `holder=` (all
 //! of these, where there is one), and of `bytes=`, `segments=`, `retransmits=`,
 //! `lost=`, `after=` (payload after the first FIN), `gap=` (milliseconds from
-//! the first FIN to its ack and to the other FIN), `seen=`, `history=`,
+//! the first FIN to its ack and to the other FIN), `first=` (whose FIN that
+//! was), `states=` (of the ends), `seen=`, `history=`, `zeek=`, `completeness=`,
 //! `duration=` and `ended=` (milliseconds from the first segment, to the last and
 //! to the ending) those that the expectation names. Pairs are
 //! originator/responder. The end of a TIME_WAIT is
@@ -237,6 +238,12 @@ fn accounts(slot: &Slot) -> Vec<(&'static str, String)> {
             pair(&|side| close.segments_after_fin[side].to_string()),
         ));
         parts.push(("gap", format!("{a}/{b}")));
+        let first = match close.first_fin {
+            None => By::Both,
+            Some(side) if side == o => By::Originator,
+            Some(_) => By::Responder,
+        };
+        parts.push(("first", first.name().into()));
     }
     let seen = [
         (fact::MIDSTREAM, "midstream"),
@@ -253,6 +260,11 @@ fn accounts(slot: &Slot) -> Vec<(&'static str, String)> {
     parts.push(("seen", seen));
     parts.push(("history", zeek::history(slot).to_string()));
     parts.push(("zeek", zeek::conn_state(slot).to_string()));
+    parts.push(("completeness", zeek::completeness(slot).to_string()));
+    let state = |side: usize| {
+        facts::end_state(slot, side).map_or_else(unknown, |state| state.name().into())
+    };
+    parts.push(("states", pair(&state)));
     parts.push((
         "unanswered",
         pair(&|side| u8::from(hot(side).is(bit::UNANSWERED)).to_string()),

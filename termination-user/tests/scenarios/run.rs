@@ -2,11 +2,12 @@
 //! capture.
 
 use termination_common::{
-    counters::Event,
+    counters::{self, Counters, Event},
     engine::guard::Guarded,
     exchange::{Operation, Record},
+    facts,
     policy::{Settings, Timers},
-    taxonomy::{Ending, Outcome, Sequel},
+    taxonomy::{Ending, Outcome, Sequel, Verdict},
 };
 use termination_user::{
     capture::{LinkType, Packet},
@@ -63,8 +64,39 @@ fn on_the_host_each_has_its_answer() {
             .into_iter()
             .filter(|slot| slot.state().is_live())
             .collect();
-        judge::compare(scenario.expected, &host.records(), &live)
+        let mut records = host.records();
+        judge::compare(scenario.expected, &records, &live)?;
+        host.sweep(LATER, Operation::Shutdown, &TIMERS);
+        records.extend(host.records());
+        counted_as_told(&records, &host.counters())
     });
+}
+
+/// What counters and records both say is the same: judged RSTs that ended
+/// something, restarts by a FIN.
+fn counted_as_told(records: &[Record], counters: &Counters) -> Result<(), String> {
+    let restarts = records
+        .iter()
+        .filter(|record| record.event == Event::TimeWait as u8)
+        .map(|record| facts::restarts(&record.copy).by_fin.map(u64::from));
+    // Where both ends wait, their accounts mix.
+    if let Some(told) = restarts.sum::<Option<u64>>() {
+        same(&told, &counters.0[counters::FIN_RESTARTS], || {
+            "restarts by a FIN: told, counted".into()
+        })?;
+    }
+    for &verdict in Verdict::ALL {
+        let ended = |record: &&Record| {
+            record.event == Event::Ending as u8
+                && facts::outcome(&record.copy).and_then(|outcome| outcome.verdict) == Some(verdict)
+        };
+        let ended = records.iter().filter(ended).count() as u64;
+        let judged = counters.0[counters::VERDICT + verdict as usize];
+        if judged < ended {
+            return Err(format!("{ended} endings by {verdict}, {judged} judged"));
+        }
+    }
+    Ok(())
 }
 
 /// Whether a guard drops it.

@@ -87,7 +87,7 @@ pub(super) const TABLE: &[Scenario] = &[
          R SA 0 1 ws=7
          wait 59s
          wait 2s",
-        &["handshake_unacked by=originator phase=syn_received retransmits=0/1"],
+        &["handshake_unacked by=originator phase=syn_received retransmits=0/1 segments=1/2"],
     ),
     scenario(
         "handshake_reset",

@@ -79,7 +79,10 @@ pub(super) const TABLE: &[Scenario] = &[
          O FA 1 1
          R FPA 1+40 2
          O A 2 42",
-        &["graceful_half_close by=originator phase=closing holder=originator after=0/40"],
+        &[
+            "graceful_half_close by=originator phase=closing holder=originator after=0/40 \
+           history=ShAFf",
+        ],
     ),
     scenario(
         "payload_that_crossed",
@@ -135,7 +138,10 @@ pub(super) const TABLE: &[Scenario] = &[
          R FA 1 1
          O FA 1 2
          R A 2 2",
-        &["graceful_simultaneous by=both phase=closing holder=both retransmits=1/0"],
+        &[
+            "graceful_simultaneous by=both phase=closing holder=both retransmits=1/0 \
+           gap=3/1",
+        ],
     ),
     scenario(
         "last_ack_lost",
@@ -234,7 +240,8 @@ pub(super) const TABLE: &[Scenario] = &[
          R FPA 1+1000 2 fragment
          O A 2 1602",
         &[
-            "graceful by=originator phase=closing holder=originator bytes=0/1600 seen=gaps",
+            "graceful by=originator phase=closing holder=originator bytes=0/1600 seen=gaps \
+             history=ShAFgf zeek=SF",
             "implausible",
         ],
     ),

@@ -22,7 +22,7 @@ pub(super) const TABLE: &[Scenario] = &[
         &[
             "challenge_ack",
             "half_open_discovered_by_syn by=originator phase=first_data verdict=exact \
-             cause=bad_ack evidence=wire_strong",
+             cause=bad_ack evidence=wire_strong segments=4/3 history=ShADaR zeek=RSTO",
             "graceful by=originator phase=closing holder=originator retransmits=1/0",
         ],
     ),

@@ -65,7 +65,7 @@ pub(super) const TABLE: &[Scenario] = &[
             "challenge_ack",
             "rst_rejected by=responder verdict=in_window",
             "rst_rejected by=responder verdict=in_window",
-            "live established",
+            "live established history=ShADdr",
         ],
     ),
     scenario(

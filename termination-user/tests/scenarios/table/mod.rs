@@ -5,8 +5,11 @@ mod attempts;
 mod closes;
 mod discovered;
 mod doubts;
+mod fine;
 mod guards;
+mod late;
 mod overdue;
+mod random;
 mod resets;
 mod silence;
 mod strange;
@@ -73,7 +76,10 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Scenario> {
         silence::TABLE,
         time_wait::TABLE,
         strange::TABLE,
+        fine::TABLE,
+        late::TABLE,
     ]
     .into_iter()
     .flatten()
+    .chain(random::all())
 }

@@ -8,7 +8,10 @@ pub(super) const TABLE: &[Scenario] = &[
         "lone_reset",
         "backscatter (13): one record, nothing live",
         "R RA 100 200 win=0",
-        &["reset by=responder phase=midstream verdict=unverifiable seen=midstream bytes=0/0"],
+        &[
+            "reset by=responder phase=midstream verdict=unverifiable seen=midstream bytes=0/0 \
+           segments=0/1 history=^r zeek=RSTRH lost=-/0",
+        ],
     ),
     scenario(
         "lone_resets",

@@ -189,7 +189,7 @@ pub(super) const TABLE: &[Scenario] = &[
          R SA 70000 5001 ws=7",
         &[
             "graceful_simultaneous by=both phase=closing holder=both",
-            "time_wait reused_by_sequence answer=syn_ack",
+            "time_wait reused_by_sequence restarts=0/- answer=syn_ack",
             "live syn_received",
         ],
     ),
@@ -249,7 +249,7 @@ pub(super) const TABLE: &[Scenario] = &[
         "the SYN that waited for its answer had a window scale",
         "O S 5000 ws=7\nR SA 70000 5001 ws=7\nO A 5001 70001
          R R 135536 win=0\nO A 5001 70001\nR R 135537 win=0",
-        "time_wait reused_by_sequence answer=syn_ack",
+        "time_wait reused_by_sequence restarts=0/0 answer=syn_ack",
         "rst_rejected by=responder verdict=in_window",
         "challenge_ack",
         "rst_rejected by=responder verdict=future",
@@ -260,7 +260,7 @@ pub(super) const TABLE: &[Scenario] = &[
         "and if it had none, nobody scales",
         "O S 5000\nR SA 70000 5001 ws=7\nO A 5001 70001
          R R 70512 win=0\nO A 5001 70001\nR R 70513 win=0",
-        "time_wait reused_by_sequence answer=syn_ack",
+        "time_wait reused_by_sequence restarts=0/0 answer=syn_ack",
         "rst_rejected by=responder verdict=in_window",
         "challenge_ack",
         "rst_rejected by=responder verdict=future",
@@ -358,7 +358,7 @@ pub(super) const TABLE: &[Scenario] = &[
         "reused_by_sequence_at_equal_stamp",
         "an equal timestamp decides nothing, the ISN does",
         "O S 5000 ws=7 ts=100/0\nR SA 70000 5001 ws=7 ts=300/100",
-        "time_wait reused_by_sequence answer=syn_ack",
+        "time_wait reused_by_sequence restarts=0/0 answer=syn_ack",
         "live syn_received"
     ),
     stamped!(
@@ -379,7 +379,7 @@ pub(super) const TABLE: &[Scenario] = &[
         "reused_by_sequence_without_stamps",
         "the new SYN has none",
         "O S 5000 ws=7\nR SA 70000 5001 ws=7",
-        "time_wait reused_by_sequence answer=syn_ack",
+        "time_wait reused_by_sequence restarts=0/0 answer=syn_ack",
         "live syn_received"
     ),
     stamped!(
@@ -399,9 +399,9 @@ pub(super) const TABLE: &[Scenario] = &[
         "each reuse is a record of its own",
         "O S 5000 ws=7\nR SA 70000 5001 ws=7\nO A 5001 70001\nR FA 70001 5001\nO FA 5001 70002
          R A 70002 5002\nO S 9000 ws=7\nR SA 90000 9001 ws=7\nO A 9001 90001\nO RA 9001 90001",
-        "time_wait reused_by_sequence answer=syn_ack",
+        "time_wait reused_by_sequence restarts=0/0 answer=syn_ack",
         "graceful by=responder phase=closing holder=responder",
-        "time_wait reused_by_sequence answer=syn_ack",
+        "time_wait reused_by_sequence restarts=0/0 answer=syn_ack",
         "reset by=originator phase=established_no_data verdict=exact cause=active_abort evidence=wire_strong"
     ),
 ];

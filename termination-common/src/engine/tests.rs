@@ -1,0 +1,200 @@
+//! What the engine says of a step, and what it opens: beyond what scenarios can
+//! ask.
+
+use super::{guard::Guarded, *};
+use crate::slot::Slot;
+
+/// A slot under its lock.
+fn with<R>(slot: &mut Slot, f: impl FnOnce(&mut Flow<'_>) -> R) -> R {
+    let mut flow = Flow {
+        state: slot.state(),
+        half: &mut slot.hot.half,
+        cold: &mut slot.cold,
+    };
+    let result = f(&mut flow);
+    slot.hot.word = flow.state.0;
+    result
+}
+
+fn segment(flags: u8) -> Segment {
+    Segment {
+        flags: Flags(flags),
+        time: 5_000_000_000,
+        home: 2,
+        packets: 1,
+        seq: 100,
+        ack: 200,
+        ..Segment::default()
+    }
+}
+
+#[test]
+fn effects_keep_what_they_are_made_of() {
+    let judged = Effects::judged(Verdict::Train);
+    assert!(judged.any(Effects::JUDGED));
+    assert_eq!(judged.verdict_number(), Verdict::Train as u8);
+    for (guarded, told, drops) in [
+        (Guarded::NotJudged, false, false),
+        (Guarded::Passed, false, false),
+        (Guarded::BlindWouldDrop, true, false),
+        (Guarded::BlindDropped, true, true),
+        (Guarded::TimeWaitWouldDrop, true, false),
+        (Guarded::TimeWaitDropped, true, true),
+    ] {
+        let effects = judged.and(Effects::guarded(guarded as u32));
+        assert_eq!(effects.guarded_number(), guarded as u8);
+        assert_eq!(effects.has(Event::RstGuarded), told, "{guarded}");
+        assert_eq!(effects.drops(), drops, "{guarded}");
+        assert_eq!(effects.verdict_number(), Verdict::Train as u8);
+    }
+}
+
+#[test]
+fn only_a_rejected_rst_is_of_the_other_end() {
+    let effects =
+        Effects::rejected(Verdict::InWindow as u8, true).and(Effects::event(Event::ChallengeAck));
+    for sender in [0, 1] {
+        let side = |event: Event| effects.side_of(event as u32, sender);
+        assert_eq!(side(Event::RstRejected), sender ^ 1);
+        assert_eq!(side(Event::ChallengeAck), sender);
+    }
+    let own = Effects::rejected(Verdict::InWindow as u8, false);
+    assert_eq!(own.side_of(Event::RstRejected as u32, 1), 1);
+}
+
+#[test]
+fn what_opens_is_marked_as_chosen() {
+    const FIRST: [u8; 4] = [Flags::SYN, Flags::SYN | Flags::ACK, Flags::ACK, Flags::RST];
+    for flags in FIRST {
+        for (marks, sampled) in [(0, false), (mark::SAMPLED, true)] {
+            let mut slot = Slot::default();
+            let first = Segment {
+                marks,
+                ..segment(flags)
+            };
+            with(&mut slot, |flow| open(flow, &first));
+            assert_eq!(slot.state().is(fact::SAMPLED), sampled, "{flags:x}");
+            assert_eq!(
+                slot.state().is(fact::MIDSTREAM),
+                flags & Flags::SYN == 0,
+                "{flags:x}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_reopens_is_marked_as_chosen() {
+    for (marks, sampled) in [(0, false), (mark::SAMPLED, true)] {
+        let mut slot = Slot::default();
+        let side = segment(0).side();
+        slot.cold.pending = Pending {
+            value: 199,
+            at: 1,
+            detail: pending::syn(side ^ 1, 0, 1000, None),
+        };
+        let answer = Segment {
+            marks,
+            ..segment(Flags::SYN | Flags::ACK)
+        };
+        with(&mut slot, |flow| reopen(flow, &answer));
+        assert_eq!(slot.state().is(fact::SAMPLED), sampled);
+        assert_eq!(slot.state().originator(), side ^ 1);
+    }
+}
+
+#[test]
+fn the_last_segment_is_of_an_end_that_was_seen() {
+    let mut slot = Slot::default();
+    // Serially, 0 is later than these.
+    for (side, last) in [(0, 0xc000_0000), (1, 0xc000_0001)] {
+        slot.hot.half = Default::default();
+        slot.hot.half[side].bits = bit::SEEN;
+        slot.hot.half[side].last = last;
+        assert_eq!(with(&mut slot, |flow| flow.last()), last);
+    }
+    slot.hot.half[0].bits = bit::SEEN;
+    slot.hot.half[0].last = 0xc000_0002;
+    assert_eq!(with(&mut slot, |flow| flow.last()), 0xc000_0002);
+}
+
+#[test]
+fn an_ending_starts_the_linger_of_both_halves() {
+    for holder in [Holder::None, Holder::Both] {
+        let mut slot = Slot::default();
+        for half in &mut slot.hot.half {
+            half.bits = bit::SEEN;
+            half.last = 3;
+            half.window = 7;
+        }
+        slot.cold.pending.value = 9;
+        let outcome = Outcome {
+            ending: Ending::GracefulSimultaneous,
+            by: By::Both,
+            phase: Phase::Closing,
+            verdict: None,
+            cause: None,
+            evidence: Evidence::None,
+            holder,
+        };
+        let time = 5_000_000_000;
+        with(&mut slot, |flow| flow.end(outcome.pack(), time));
+        let now = crate::time::tick(time);
+        assert_eq!(slot.hot.half.map(|half| half.last), [now; 2]);
+        // Restarts are counted where the windows were.
+        let waits = holder != Holder::None;
+        assert_eq!(slot.hot.half.map(|half| half.window == 0), [waits; 2]);
+        // Without a TIME_WAIT, the last segment's moment is kept.
+        assert_eq!(slot.cold.pending.at, if waits { 0 } else { 3 });
+    }
+}
+
+#[test]
+fn with_equal_ports_who_speaks_first_is_taken_for_the_originator() {
+    for (ports, sender, originator) in [
+        ([7, 7], 0, 0),
+        ([7, 7], 1, 1),
+        ([9, 7], 1, 0),
+        ([7, 9], 0, 1),
+    ] {
+        let mut slot = Slot::default();
+        let mut first = segment(Flags::ACK);
+        first.sender = sender;
+        let [a, b] = ports;
+        first.tuple.words[4] = a | b << 16;
+        with(&mut slot, |flow| open(flow, &first));
+        assert_eq!(slot.state().originator(), originator, "{ports:?} {sender}");
+    }
+}
+
+#[test]
+fn a_linger_counts_from_the_last_stray_of_either_end() {
+    use crate::{policy::Timers, timer};
+    let timers = Timers::DEFAULT;
+    let mut slot = Slot::default();
+    let live = Snapshot::default().transition_to_live(fact::ESTABLISHED);
+    let ended = live.transition_to_ended(false);
+    // Of these only the first was seen before the ending.
+    slot.hot.half[0].bits = bit::SEEN;
+    slot.hot.half[0].last = 100;
+    slot.hot.half[1].last = 150;
+    for (word, last, timer) in [
+        (live.0, 100, timers.established_idle),
+        (ended.0, 150, timers.reset_linger),
+    ] {
+        slot.hot.word = word;
+        let deadline = timer::deadline(&slot.hot, Pending::default, &timers);
+        assert_eq!(deadline, last + timer);
+        assert!(!timer::due(
+            &slot.hot,
+            Pending::default,
+            deadline - 1,
+            &timers
+        ));
+        assert!(timer::due(&slot.hot, Pending::default, deadline, &timers));
+    }
+    slot.hot.half.swap(0, 1);
+    slot.hot.word = live.0;
+    let deadline = timer::deadline(&slot.hot, Pending::default, &timers);
+    assert_eq!(deadline, 100 + timers.established_idle);
+}
