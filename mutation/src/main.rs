@@ -36,7 +36,7 @@ const QUICK: &Tests = &[
     ("termination_common", &[], 5),
     ("scenarios", &["host", "capture", "fast"], 10),
     ("corpora", &["zeek"], 10),
-    ("pcap", &["dialect"], 30),
+    ("pcap", &["each_state_of_zeek"], 10),
 ];
 /// For those that are left: of the engine, random traffic.
 const TRAFFIC: &Tests = &[("equal", &["--skip", "kernel", "--skip", "counts"], 60)];

@@ -46,6 +46,7 @@ const PARTS: [&str; 8] = [
 /// The copy's programs are never loaded.
 const BUILD_SCRIPT: &str = r#"//! Writes programs that nobody loads.
 fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
     let out = std::path::PathBuf::from(std::env::var_os("OUT_DIR").unwrap());
     for name in ["termination", "termination-test", "termination-bench"] {
         std::fs::write(out.join(name), []).unwrap();
