@@ -222,6 +222,39 @@ fn one_record_each(host: &Host, records: &[Record]) -> Result<(), TestCaseError>
     same(|| "slots left".into(), &0, &host.slots().len())
 }
 
+/// The fast way against the whole step, on the host alone: for those who cannot
+/// load programs, and for the mutation check.
+fn fast_equals_whole(setting: &Setting, steps: &[Step]) -> Result<usize, TestCaseError> {
+    let whole = Host::on(SETTINGS, Way::Whole);
+    let fast = Host::new(SETTINGS);
+    let acts = play(setting, steps);
+    for act in &acts {
+        match act {
+            Act::See(sight) => {
+                let bytes = sight.frame.build();
+                same(
+                    || "drops".into(),
+                    &whole.see(sight, &bytes),
+                    &fast.see(sight, &bytes),
+                )?;
+            }
+            Act::Sweep(now) => {
+                whole.sweep(*now, Operation::Visit, &TIMERS);
+                fast.sweep(*now, Operation::Visit, &TIMERS);
+            }
+        }
+        same(|| format!("{act:?}"), &whole.slots(), &fast.slots())?;
+    }
+    same(|| "records".into(), &whole.records(), &fast.records())?;
+    same(|| "counters".into(), &whole.counters(), &fast.counters())?;
+    Ok(acts.len())
+}
+
+#[test]
+fn the_fast_way_comes_to_the_same() {
+    each(2_000, 11, fast_equals_whole);
+}
+
 #[test]
 fn connections_are_conserved_and_blind_resets_end_nothing() {
     each(2_000, 3, holds);
