@@ -13,6 +13,8 @@ use crate::{
     tuple::Side,
 };
 
+pub mod closing;
+
 vocabulary! {
     /// Where a live connection stands, both halves taken together.
     LiveState {

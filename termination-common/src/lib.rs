@@ -6,6 +6,7 @@
 
 #![cfg_attr(not(test), no_std)]
 
+pub mod attention;
 pub mod counters;
 pub mod driver;
 pub mod engine;

@@ -2,6 +2,42 @@
 
 use crate::time::{Tick, ticks_from_seconds};
 
+/// How much is tracked. Chosen when the programs are loaded, so that the other
+/// level is not there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Level {
+    /// Every segment.
+    #[default]
+    Full = 0,
+    /// Beginnings and ends ([`crate::engine::closing`]).
+    Closing = 1,
+}
+
+impl Level {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Full, Self::Closing];
+
+    /// The word in policies, on the command line and in reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Closing => "closing",
+        }
+    }
+
+    /// From [`Level::name`].
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|level| level.name() == name)
+    }
+
+    /// Beginnings and ends alone.
+    #[inline(always)]
+    pub const fn is_closing(self) -> bool {
+        matches!(self, Self::Closing)
+    }
+}
+
 /// The timers of the engine, in ticks. DESIGN's defaults by [`Timers::DEFAULT`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C)]

@@ -16,9 +16,9 @@
 //! and the full tuple decide.
 
 use crate::{
-    driver,
+    attention, driver,
     engine::Effects,
-    policy::Settings,
+    policy::{Level, Settings},
     segment::Segment,
     slot::{Cold, Half},
     state::{LOCK_TRIES, Snapshot},
@@ -96,6 +96,16 @@ pub trait HotRef: Copy {
     fn halves<R>(&self, f: impl FnOnce(&mut [Half; 2]) -> R) -> R;
 }
 
+/// Something to be done with what a slot's lock guards. Not a closure where it is
+/// large: a compiler may leave that a function of its own, for whose stack there
+/// is no room in a BPF program.
+pub trait Work {
+    /// What comes of it.
+    type Result;
+    /// Does it.
+    fn run(self, half: &mut [Half; 2], cold: &mut Cold) -> Self::Result;
+}
+
 /// One slot.
 pub trait SlotRef: HotRef {
     /// Has the memory fetch all of the slot, since it is wanted: the wait for
@@ -104,6 +114,11 @@ pub trait SlotRef: HotRef {
     fn fetch(&self) {}
     /// What the lock guards. Only called with the slot's lock held.
     fn with<R>(&self, f: impl FnOnce(&mut [Half; 2], &mut Cold) -> R) -> R;
+    /// The same.
+    #[inline(always)]
+    fn work<W: Work>(&self, work: W) -> W::Result {
+        self.with(|half, cold| work.run(half, cold))
+    }
 }
 
 /// What a table lives in: BPF maps, the heap, a loom model.
@@ -150,6 +165,30 @@ pub trait Memory {
     #[inline(always)]
     fn wait(&self, _slot: u32) {}
 
+    /// How much is tracked.
+    #[inline(always)]
+    fn level(&self) -> Level {
+        Level::Full
+    }
+    /// Words of the attention filter - 1 ([`crate::attention`]).
+    #[inline(always)]
+    fn attention_mask(&self) -> u32 {
+        0
+    }
+    /// Reads a word of it.
+    #[inline(always)]
+    fn attention(&self, _index: u32) -> u64 {
+        attention::FULL
+    }
+    /// Compare-and-swap on a word of it; true if it was `old`.
+    #[inline(always)]
+    fn attention_exchange(&self, _index: u32, _old: u64, _new: u64) -> bool {
+        true
+    }
+    /// Sets a word of it to [`attention::FULL`], whatever it was.
+    #[inline(always)]
+    fn attention_fill(&self, _index: u32) {}
+
     /// The same value, of which the verifier no longer knows how it came about:
     /// it would walk on once for each way that has led here. `noise` is
     /// anything that it does not know.
@@ -188,6 +227,15 @@ pub trait Memory {
         Self: Sized,
     {
         driver::tell(self, index, time, side, state, effects)
+    }
+
+    /// [`driver::attend`].
+    #[inline(always)]
+    fn attend(&self, key: u64, begins: bool)
+    where
+        Self: Sized,
+    {
+        driver::attend(self, key, begins);
     }
 
     /// [`driver::claim`].

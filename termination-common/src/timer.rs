@@ -6,11 +6,11 @@
 
 use crate::{
     engine::{
-        ELSEWHERE, Effects, Flow, outcome,
+        ELSEWHERE, Effects, Flow, closing, outcome,
         pending::{self, kind},
         reset::only_syn_acks,
     },
-    policy::Timers,
+    policy::{Level, Timers},
     serial::latest,
     slot::{Half, Hot, Pending, bit},
     state::{Snapshot, fact},
@@ -105,6 +105,9 @@ fn deadline_in(
         if pending::kind_of(pending) == kind::RST {
             return pending.at.wrapping_add(timers.reset_confirm);
         }
+        if pending::is_mark(pending) {
+            return pending.at.wrapping_add(timers.established_idle);
+        }
     }
     base.wrapping_add(silence(half, state, timers).1)
 }
@@ -118,6 +121,14 @@ pub fn due(hot: &Hot, pending: impl FnOnce() -> Pending, now: Tick, timers: &Tim
             .wrapping_sub(deadline(hot, pending, timers))
             .cast_signed()
             >= 0
+}
+
+/// What the slot waits for is over at `now`, nanoseconds.
+#[inline(always)]
+pub(crate) fn is_over(flow: &Flow<'_>, now: u64, timers: &Timers) -> bool {
+    let kept = flow.cold.pending;
+    let at = deadline_in(flow.half, flow.state, || kept, timers);
+    tick(now).wrapping_sub(at).cast_signed() >= 0
 }
 
 /// Ends or releases what ran out. A live connection ends at the time at which
@@ -173,6 +184,15 @@ pub fn believe(flow: &mut Flow<'_>, kept: Pending, time: u64) -> Effects {
 #[inline(never)]
 pub fn lapse(flow: &mut Flow<'_>, now: u64, timers: &Timers) -> Effects {
     expire(flow, now, timers).0
+}
+
+/// [`expire`] at a level that is known when the programs are loaded.
+#[inline(always)]
+pub fn expire_at(level: Level, flow: &mut Flow<'_>, now: u64, timers: &Timers) -> (Effects, bool) {
+    if level.is_closing() && closing::marks(flow, now, timers) {
+        return (Effects::NONE, false);
+    }
+    expire(flow, now, timers)
 }
 
 /// When a timer that has run out at `now` did: that may be noticed late, or

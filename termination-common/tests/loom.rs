@@ -13,6 +13,8 @@ mod model;
 #[path = "loom/script.rs"]
 mod script;
 
+#[path = "loom/attention.rs"]
+mod attention;
 #[path = "loom/claims.rs"]
 mod claims;
 #[path = "loom/displacement.rs"]

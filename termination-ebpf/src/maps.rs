@@ -73,6 +73,20 @@ pub static PREFIXES: LpmTrie<PrefixKey, u32, 1> = LpmTrie::new();
 #[btf_map]
 pub static PORTS: Array<u64, { traffic::PORTS as usize }> = Array::new();
 
+/// Who needs attention, at the level `closing`
+/// ([`termination_common::attention`]); otherwise one word that nobody reads.
+#[btf_map]
+pub static ATTENTION: Array<u64, 1> = Array::new();
+
+/// [`termination_common::policy::Level`] as a number; the verifier drops the code
+/// of the other one.
+#[unsafe(no_mangle)]
+pub static LEVEL: Global<u32> = Global::new(0);
+
+/// Words of ATTENTION - 1.
+#[unsafe(no_mangle)]
+pub static ATTENTION_MASK: Global<u32> = Global::new(0);
+
 /// Number of fingerprint lines - 1.
 #[unsafe(no_mangle)]
 pub static LINE_MASK: Global<u32> = Global::new(0);

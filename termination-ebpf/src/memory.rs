@@ -2,24 +2,27 @@
 
 use core::{
     arch::asm,
-    intrinsics::{AtomicOrdering, atomic_cxchg},
+    intrinsics::{AtomicOrdering, atomic_cxchg, atomic_xchg},
     ptr::{read_volatile, write_volatile},
 };
 
 use aya_ebpf::helpers::bpf_ktime_get_ns;
 use termination_common::{
-    counters,
+    attention, counters,
     driver::{Claimed, Visit},
     engine::Effects,
-    policy::Settings,
+    policy::{Level, Settings},
     segment::Segment,
     slot::{Cold, Half, Hot},
     state::{LOCK_TRIES, Snapshot},
-    table::{Head, HotRef, LineRef, Memory, Place, SlotRef},
+    table::{Head, HotRef, LineRef, Memory, Place, SlotRef, Work},
 };
 
 use crate::{
-    maps::{COLD, COUNTERS, FINGERPRINTS, HOT, LINE_MASK, LOCKED, SCRATCH, SEED, SETTINGS},
+    maps::{
+        ATTENTION, ATTENTION_MASK, COLD, COUNTERS, FINGERPRINTS, HOT, LEVEL, LINE_MASK, LOCKED,
+        SCRATCH, SEED, SETTINGS,
+    },
     packet::blur,
     patience::{wait_for_line, wait_for_slot},
 };
@@ -103,7 +106,7 @@ fn release(word: *mut u64, value: u64) {
     } else {
         // SAFETY: as above. An exchange is a full barrier everywhere.
         unsafe {
-            core::intrinsics::atomic_xchg::<u64, { AtomicOrdering::SeqCst }>(word, value);
+            atomic_xchg::<u64, { AtomicOrdering::SeqCst }>(word, value);
         }
     }
 }
@@ -187,6 +190,12 @@ impl SlotRef for Slot {
     fn with<R>(&self, f: impl FnOnce(&mut [Half; 2], &mut Cold) -> R) -> R {
         // SAFETY: as for the halves.
         self.hot.halves(|half| f(half, unsafe { &mut *self.cold }))
+    }
+
+    #[inline(always)]
+    fn work<W: Work>(&self, work: W) -> W::Result {
+        // SAFETY: as above.
+        unsafe { work.run(&mut (*self.hot.0).half, &mut *self.cold) }
     }
 }
 
@@ -278,6 +287,47 @@ impl Memory for Maps {
     }
 
     #[inline(always)]
+    fn level(&self) -> Level {
+        if LEVEL.load() == Level::Full as u32 {
+            Level::Full
+        } else {
+            Level::Closing
+        }
+    }
+
+    #[inline(always)]
+    fn attention_mask(&self) -> u32 {
+        ATTENTION_MASK.load()
+    }
+
+    #[inline(always)]
+    fn attention(&self, index: u32) -> u64 {
+        // Without such a word, which cannot be, everybody would be looked up.
+        // SAFETY: a map value; an aligned 64-bit read is atomic.
+        ATTENTION
+            .get_ptr_mut(index)
+            .map_or(attention::FULL, |word| unsafe { read_volatile(word) })
+    }
+
+    #[inline(always)]
+    fn attention_exchange(&self, index: u32, old: u64, new: u64) -> bool {
+        ATTENTION
+            .get_ptr_mut(index)
+            .is_some_and(|word| exchange(word, old, new))
+    }
+
+    #[inline(always)]
+    fn attention_fill(&self, index: u32) {
+        if let Some(word) = ATTENTION.get_ptr_mut(index) {
+            // SAFETY: `word` points at an aligned u64 in a map value that all
+            // writers write atomically.
+            unsafe {
+                atomic_xchg::<u64, { AtomicOrdering::SeqCst }>(word, attention::FULL);
+            }
+        }
+    }
+
+    #[inline(always)]
     fn now(&self) -> u64 {
         // SAFETY: no arguments.
         unsafe { bpf_ktime_get_ns() }
@@ -306,6 +356,11 @@ impl Memory for Maps {
     #[inline(always)]
     fn tell(&self, index: u32, time: u64, side: u8, state: Snapshot, effects: Effects) -> Snapshot {
         Snapshot(seams::tell(index, time, side.into(), state.0, effects.0))
+    }
+
+    #[inline(always)]
+    fn attend(&self, key: u64, begins: bool) {
+        seams::attend(key, begins.into());
     }
 
     #[inline(always)]
@@ -379,6 +434,13 @@ mod seams {
             Effects(effects),
         )
         .0
+    }
+
+    #[unsafe(no_mangle)]
+    #[inline(never)]
+    pub(super) extern "C" fn attend(key: u64, begins: u32) -> u32 {
+        driver::attend(&Maps, key, begins != 0);
+        0
     }
 
     #[unsafe(no_mangle)]

@@ -90,6 +90,12 @@ impl Source for Replay {
 /// XDP ingress: native or generic.
 #[inline(always)]
 pub fn ingress_xdp<S: Source>(context: &XdpContext) -> u32 {
+    if Maps.level().is_closing() {
+        if is_left_alone(Linear::xdp(context)) || !finish(parse_xdp::<S>(context.ctx), NOWHERE) {
+            return xdp_action::XDP_PASS;
+        }
+        return xdp_action::XDP_DROP;
+    }
     let near = blur(fast_xdp::<S>(context.ctx), context.ingress_ifindex() as u32);
     if near != FAST && finish(parse_xdp::<S>(context.ctx), near as u32) {
         return xdp_action::XDP_DROP;
@@ -110,10 +116,17 @@ pub fn parse_only<S: Source>(context: &XdpContext) -> u32 {
 /// TC: egress always, ingress where XDP cannot be had.
 #[inline(always)]
 pub fn tc<S: Source>(context: &TcContext, egress: bool) -> i32 {
-    let near = blur(
-        fast_skb::<S>(context.skb.skb, u32::from(egress)),
-        context.len(),
-    );
+    let near = if Maps.level().is_closing() {
+        if is_left_alone(Linear::skb(context)) {
+            return UNSPEC;
+        }
+        NOWHERE.into()
+    } else {
+        blur(
+            fast_skb::<S>(context.skb.skb, u32::from(egress)),
+            context.len(),
+        )
+    };
     if near == FAST {
         return UNSPEC;
     }
@@ -126,6 +139,13 @@ pub fn tc<S: Source>(context: &TcContext, egress: bool) -> i32 {
         return TC_ACT_SHOT;
     }
     UNSPEC
+}
+
+/// At the level `closing`: nearly every segment, of a connection that needs no
+/// attention. In the entry point itself: a call costs as much as a third of it.
+#[inline(always)]
+fn is_left_alone(packet: Linear) -> bool {
+    wire::light(packet, Maps.seed()).is_some_and(|key| !driver::is_attended(&Maps, key))
 }
 
 /// What [`fast_xdp`] returns where there is nothing left to do.
@@ -331,7 +351,8 @@ fn number(parsed: Result<(), Skip>) -> u32 {
 fn finish(skip: u32, near: u32) -> bool {
     if skip != 0 {
         count_nth(counters::SKIP, skip);
-    } else if filter::admits()
+    } else if (!Maps.level().is_closing() || is_wanted() != 0)
+        && filter::admits()
         && let Some(segment) = scratch()
     {
         if segment.time == 0 {
@@ -343,6 +364,14 @@ fn finish(skip: u32, near: u32) -> bool {
         return driver::observe_any(&Maps, segment, near);
     }
     false
+}
+
+/// [`driver::is_wanted`] of the segment in SCRATCH, a function that the verifier
+/// walks once.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn is_wanted() -> u32 {
+    scratch().map_or(0, |segment| u32::from(driver::is_wanted(&Maps, segment)))
 }
 
 /// Full resolution costs more than the parse: it is for what is reported.

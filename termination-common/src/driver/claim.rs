@@ -3,7 +3,7 @@
 
 use crate::{
     counters::{self, Event, Loss},
-    engine::{self, Effects, Flow, linger},
+    engine::{self, Effects, Flow, closing::{is_plain, may_rest}, linger},
     segment::Segment,
     slot::bit,
     state::{Snapshot, fact},
@@ -16,7 +16,7 @@ use crate::{
 };
 
 use super::{
-    NOWHERE, find,
+    NOWHERE, find, follow,
     report::{report_ending, set_class},
 };
 
@@ -73,6 +73,10 @@ impl Claimed {
 /// that from here would need more stack than a BPF program has.
 #[inline(always)]
 pub fn claim<M: Memory>(memory: &M, place: &Place, segment: &Segment) -> Claimed {
+    if memory.level().is_closing() && is_plain(segment) {
+        // Whether it is looked up at all is chance: it opens nothing.
+        return Claimed::NOTHING;
+    }
     let (low, high) = locks_of(place);
     if !memory.lock_line(low) {
         memory.count(counters::LOSS + Loss::Contended as usize);
@@ -151,12 +155,16 @@ pub fn fill<M: Memory>(memory: &M, index: u32, fingerprint: u64, segment: &Segme
         return;
     };
     if !state.is_free() {
+        let before = state;
         let made;
         (state, made) = displace(memory, index, &slot, state, segment, loss);
         if !made {
             slot.store(state.released());
             return;
         }
+        // What was there needs nothing any more.
+        let none = Snapshot::default();
+        follow(memory, before, none, || slot.with(|_, cold| cold.tuple));
         state = Snapshot(memory.forget(state.0, segment.seq));
     }
     let effects;
@@ -180,6 +188,7 @@ pub fn fill<M: Memory>(memory: &M, index: u32, fingerprint: u64, segment: &Segme
     if effects != Effects::NONE {
         state = memory.tell(index, segment.time, segment.sender, state, effects);
     }
+    follow(memory, Snapshot::default(), state, || segment.tuple);
     slot.store(state.released());
 }
 
@@ -207,7 +216,12 @@ fn displace<M: Memory>(
         let timers = &memory.settings().timers;
         let mut over = false;
         let effects = if attempt {
-            let lapsed = timer::lapse(&mut flow, segment.time, timers);
+            let asleep = memory.level().is_closing() && may_rest(flow.state);
+            let lapsed = if asleep {
+                Effects::NONE
+            } else {
+                timer::lapse(&mut flow, segment.time, timers)
+            };
             over = lapsed != Effects::NONE;
             if over {
                 lapsed

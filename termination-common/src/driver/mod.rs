@@ -5,25 +5,32 @@
 //! Order of locks: line locks by index, then one slot. Every wait is bounded;
 //! who gives up counts it.
 
+mod attend;
 mod claim;
 mod fast;
 mod report;
 mod sweep;
 
+use attend::follow;
+pub use attend::{attend, is_attended, is_wanted};
 pub use claim::{Claimed, claim, fill, unlock_lines};
 pub use fast::fast;
 pub use report::{act, tell};
 pub use sweep::sweep;
 
 use crate::{
+    attention,
     counters::{self, Loss},
     engine::{
         self, Effects, Flow,
+        closing::is_plain,
         guard::{self, Guarded},
     },
+    policy::{Level, Settings},
     segment::{Fast, Segment, mark},
+    slot::{Cold, Half},
     state::{Snapshot, fact},
-    table::{HotRef, LINE, LineRef, Memory, Place, SlotRef, entry, lock, position},
+    table::{HotRef, LINE, LineRef, Memory, Place, SlotRef, Work, entry, lock, position},
 };
 
 /// What became of a visit to a slot, in one register.
@@ -75,6 +82,9 @@ impl Visit {
 /// Applies one segment to the table. True if a guard drops it.
 #[inline(always)]
 pub fn observe<M: Memory>(memory: &M, segment: &mut Segment) -> bool {
+    if memory.level().is_closing() {
+        return is_wanted(memory, segment) && observe_any(memory, segment, NOWHERE);
+    }
     let near = match Fast::of(segment).map(|plain| fast(memory, &plain)) {
         Some(Ok(())) => return false,
         Some(Err(near)) => near,
@@ -99,7 +109,10 @@ pub fn observe_any<M: Memory>(memory: &M, segment: &mut Segment, near: u32) -> b
 /// to say, if it was one of a connection that was there.
 #[inline(always)]
 fn apply<M: Memory>(memory: &M, segment: &mut Segment, near: u32) -> Effects {
-    memory.count(counters::SEGMENTS);
+    // At `closing` a plain one counts once it is known to concern somebody.
+    if !memory.level().is_closing() || !is_plain(segment) {
+        memory.count(counters::SEGMENTS);
+    }
     if near != NOWHERE {
         let visit = enter(memory, near, segment);
         if visit != Visit::GONE {
@@ -181,6 +194,12 @@ pub fn visit<M: Memory>(memory: &M, index: u32, segment: &mut Segment) -> Visit 
     let Some(slot) = memory.slot(index) else {
         return Visit::GONE;
     };
+    let plain = memory.level().is_closing() && is_plain(segment);
+    if plain && !attention::wanted(slot.load()) {
+        // The filter meant another one. Or attention is only about to be wanted,
+        // by a segment that is seen at the same time: then this one came before.
+        return Visit::DONE;
+    }
     slot.fetch();
     let Some(taken) = lock(&slot) else {
         if !segment.has(mark::WAITED) {
@@ -198,7 +217,50 @@ pub fn visit<M: Memory>(memory: &M, index: u32, segment: &mut Segment) -> Visit 
         segment.time = memory.now();
         segment.marks &= !mark::COARSE_TIME;
     }
-    let (state, effects, gone) = slot.with(|half, cold| {
+    let (state, effects, gone) = slot.work(Step {
+        taken,
+        segment,
+        settings: memory.settings(),
+        level: memory.level(),
+    });
+    if gone {
+        unlock(&slot, taken);
+        return Visit::GONE;
+    }
+    if plain {
+        memory.count(counters::SEGMENTS);
+    }
+    let effects = Effects(memory.forget(effects.0.into(), segment.seq) as u32);
+    let state = Snapshot(memory.forget(state.0, segment.seq));
+    let state = slot.with(|half, cold| guard::listen(state, half, cold, segment));
+    if effects != Effects::NONE {
+        return Visit::held(state, effects);
+    }
+    follow(memory, taken, state, || segment.tuple);
+    unlock(&slot, state);
+    Visit::DONE
+}
+
+/// The step of a slot's connection, if it is the segment's.
+struct Step<'a> {
+    taken: Snapshot,
+    segment: &'a Segment,
+    settings: &'a Settings,
+    level: Level,
+}
+
+impl Work for Step<'_> {
+    /// The new state, what happened, and whether it is another connection's.
+    type Result = (Snapshot, Effects, bool);
+
+    #[inline(always)]
+    fn run(self, half: &mut [Half; 2], cold: &mut Cold) -> Self::Result {
+        let Self {
+            taken,
+            segment,
+            settings,
+            level,
+        } = self;
         if taken.is_free() || !cold.tuple.is(&segment.tuple) {
             return (taken, Effects::NONE, true);
         }
@@ -207,21 +269,9 @@ pub fn visit<M: Memory>(memory: &M, index: u32, segment: &mut Segment) -> Visit 
             half,
             cold,
         };
-        let effects = engine::step(&mut flow, segment, memory.settings());
+        let effects = engine::step_at(level, &mut flow, segment, settings);
         (flow.state, effects, false)
-    });
-    if gone {
-        unlock(&slot, taken);
-        return Visit::GONE;
     }
-    let effects = Effects(memory.forget(effects.0.into(), segment.seq) as u32);
-    let state = Snapshot(memory.forget(state.0, segment.seq));
-    let state = slot.with(|half, cold| guard::listen(state, half, cold, segment));
-    if effects != Effects::NONE {
-        return Visit::held(state, effects);
-    }
-    unlock(&slot, state);
-    Visit::DONE
 }
 
 /// An honest missed segment: says `GAPS` in the word of its connection, whose

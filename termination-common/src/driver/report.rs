@@ -11,7 +11,7 @@ use crate::{
     time::untick,
 };
 
-use super::{Visit, unlock};
+use super::{Visit, follow, unlock};
 
 /// Counts, reports and follows up what a step did in a [`super::visit`] that
 /// left the slot locked, and gives the lock back.
@@ -20,7 +20,9 @@ pub fn act<M: Memory>(memory: &M, index: u32, segment: &Segment, visit: Visit) {
     let Some(slot) = memory.slot(index) else {
         return;
     };
-    let state = visit.state(slot.load());
+    // The word is still that of before the step, but for the lock.
+    let before = slot.load();
+    let state = visit.state(before);
     let mut effects = visit.effects();
     let mut state = memory.tell(index, segment.time, segment.sender, state, effects);
     if effects.any(Effects::REOPEN) {
@@ -48,6 +50,7 @@ pub fn act<M: Memory>(memory: &M, index: u32, segment: &Segment, visit: Visit) {
     {
         set_class(memory, index, state, effects.any(Effects::SETTLED));
     }
+    follow(memory, before, state, || segment.tuple);
     unlock(&slot, state);
 }
 

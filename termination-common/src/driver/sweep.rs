@@ -14,6 +14,7 @@ use crate::{
 };
 
 use super::{
+    follow,
     report::{report_ending, set_class},
     unlock,
 };
@@ -60,6 +61,7 @@ pub fn sweep<M: Memory>(
         }
         Some(taken) => {
             let (state, status) = pass(memory, id.slot, &slot, taken, operation, now, timers);
+            follow(memory, taken, state, || slot.with(|_, cold| cold.tuple));
             unlock(&slot, state);
             status
         }
@@ -90,7 +92,7 @@ fn pass<M: Memory>(
         let effects;
         (state, effects) = slot.with(|half, cold| {
             let mut flow = Flow { state, half, cold };
-            let mut effects = timer::expire(&mut flow, now, timers).0;
+            let mut effects = timer::expire_at(memory.level(), &mut flow, now, timers).0;
             if stopping && effects == Effects::NONE {
                 effects = timer::drop_observed(&mut flow, now, false);
             }

@@ -154,7 +154,12 @@ fn late_syn(flow: &mut Flow<'_>, segment: &Segment, next: bool) {
 
 /// A SYN on a live connection.
 #[inline(always)]
-pub fn step_syn(flow: &mut Flow<'_>, segment: &Segment, settings: &Settings) -> Effects {
+pub fn step_syn(
+    flow: &mut Flow<'_>,
+    segment: &Segment,
+    settings: &Settings,
+    doubts: u32,
+) -> Effects {
     let x = segment.side();
     let y = x ^ 1;
     let bits = flow.half(x).bits;
@@ -177,8 +182,13 @@ pub fn step_syn(flow: &mut Flow<'_>, segment: &Segment, settings: &Settings) -> 
         }
         return Effects::NONE;
     }
-    // It meets what had ended before it, and only was not told yet.
-    let lapsed = timer::lapse(flow, segment.time, &settings.timers);
+    // It meets what had ended before it, and only was not told yet. Of what was
+    // left alone nobody knows that ([`super::closing`]).
+    let lapsed = if doubts == 0 {
+        timer::lapse(flow, segment.time, &settings.timers)
+    } else {
+        Effects::NONE
+    };
     if lapsed != Effects::NONE {
         return lapsed.with(Effects::REOPEN);
     }

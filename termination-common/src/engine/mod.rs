@@ -9,6 +9,7 @@
 //! sent, window).
 
 pub mod cause;
+pub mod closing;
 pub mod decide;
 pub mod fast;
 pub mod guard;
@@ -22,7 +23,7 @@ pub mod stream;
 use crate::{
     counters::Event,
     history::{self, Letter},
-    policy::Settings,
+    policy::{Level, Settings},
     segment::{Flags, Segment, mark},
     slot::{Cold, ColdHalf, Half, Pending, bit},
     state::{Snapshot, fact},
@@ -75,6 +76,12 @@ impl Effects {
     #[inline(always)]
     pub const fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
+    }
+
+    /// Without one event.
+    #[inline(always)]
+    pub const fn without(self, event: Event) -> Self {
+        Self(self.0 & !(1 << event as u32))
     }
 
     /// With a raw bit.
@@ -385,9 +392,39 @@ fn reset_slot(flow: &mut Flow<'_>, segment: &Segment) {
     flow.cold.started_at = segment.time;
 }
 
-/// What one segment does to a connection that the table holds.
+/// What one segment does to a connection that the table holds, at the level
+/// `full`.
 #[inline(always)]
 pub fn step(flow: &mut Flow<'_>, segment: &Segment, settings: &Settings) -> Effects {
+    step_at(Level::Full, flow, segment, settings)
+}
+
+/// The same at a level that is known when the programs are loaded.
+#[inline(always)]
+pub fn step_at(
+    level: Level,
+    flow: &mut Flow<'_>,
+    segment: &Segment,
+    settings: &Settings,
+) -> Effects {
+    let mut doubts = 0;
+    if level.is_closing() {
+        if closing::before_step(flow, segment, settings) != 0 {
+            return Effects::NONE;
+        }
+        doubts = closing::doubts(flow, segment);
+    }
+    let effects = judge(flow, segment, settings, doubts);
+    if level.is_closing() {
+        closing::after_step(flow);
+        return effects.without(Event::HalfOpenSuspected);
+    }
+    effects
+}
+
+/// `doubts`: which ends are stale ([`closing::doubts`]).
+#[inline(always)]
+fn judge(flow: &mut Flow<'_>, segment: &Segment, settings: &Settings, doubts: u32) -> Effects {
     if !at_home(flow, segment, settings) {
         if flow.state.is_live() {
             flow.cold.outcome |= ELSEWHERE;
@@ -399,11 +436,11 @@ pub fn step(flow: &mut Flow<'_>, segment: &Segment, settings: &Settings) -> Effe
     }
     if segment.flags.any(Flags::RST | Flags::SYN) {
         if segment.flags.rst() {
-            reset::step(flow, segment, settings)
+            reset::step(flow, segment, settings, doubts)
         } else if segment.flags.ack() {
             handshake::step_syn_ack(flow, segment)
         } else {
-            handshake::step_syn(flow, segment, settings)
+            handshake::step_syn(flow, segment, settings, doubts)
         }
     } else {
         stream::step(flow, segment, settings)

@@ -5,6 +5,7 @@
 //! | SYN | a SYN with another ISN on a known tuple | its SYN-ACK, or an RST of its sender |
 //! | RST | an RST in doubt | its sender's next words, a challenge ACK, time |
 //! | CHALLENGE | an ACK that repeats itself | an RST within a second |
+//! | CHALLENGE as `MARK` | the timer's question, at the level `closing` | any segment, or time |
 //! | GAP | an end that one side claims and the other has not shown | the other side |
 //! | GAP with `GAP_HOLE` | a hole in what one side sent | its retransmission, or an ack beyond |
 //!
@@ -35,6 +36,9 @@ pub mod kind {
 }
 
 const SIDE: u32 = 1 << 2;
+/// CHALLENGE, at the level `closing` ([`super::closing`]): no challenge, but the
+/// timer's question whether anybody is there.
+pub const MARK: u32 = kind::CHALLENGE | 1 << 3;
 /// GAP: the disputed segment carried a FIN, at `value` - 1.
 pub const GAP_FIN: u32 = 1 << 3;
 /// GAP: it was a first fragment, so its end is unknown; `value` is its start.
@@ -69,6 +73,12 @@ const OF_SYN: u32 = SCALED | 0xf << SCALE_SHIFT | 0xffff << WINDOW_SHIFT;
 #[inline(always)]
 pub const fn kind_of(pending: Pending) -> u32 {
     pending.detail & 3
+}
+
+/// It is the timer's mark.
+#[inline(always)]
+pub const fn is_mark(pending: Pending) -> bool {
+    pending.detail == MARK
 }
 
 /// The side whose segment it is.

@@ -13,7 +13,7 @@ use crate::{
 };
 
 use super::{
-    ELSEWHERE, Effects, Flow, cause, guard, outcome,
+    ELSEWHERE, Effects, Flow, cause, closing, guard, outcome,
     pending::{self, kind},
     stream::{in_window, window},
     touch,
@@ -39,9 +39,10 @@ pub fn alone(flow: &mut Flow<'_>, segment: &Segment) -> Effects {
     flow.end(packed, segment.time).and(Effects::judged(verdict))
 }
 
-/// An RST on a live connection.
+/// An RST on a live connection. `doubts`: which ends are stale, at the level
+/// `closing` ([`closing::doubts`]); otherwise 0.
 #[inline(never)]
-pub fn step(flow: &mut Flow<'_>, segment: &Segment, settings: &Settings) -> Effects {
+pub fn step(flow: &mut Flow<'_>, segment: &Segment, settings: &Settings, doubts: u32) -> Effects {
     let x = segment.side();
     let y = x ^ 1;
     if let Some(kept) = flow.pending_of(kind::SYN, x)
@@ -52,7 +53,7 @@ pub fn step(flow: &mut Flow<'_>, segment: &Segment, settings: &Settings) -> Effe
         let by = flow.by(x);
         let phase = flow.phase();
         let ending = Ending::HalfOpenDiscoveredBySyn;
-        let verdict = grade(flow, segment);
+        let verdict = closing::verdict(grade(flow, segment), doubts);
         let cause = Some(Cause::BadAck);
         let strong = Evidence::WireStrong;
         let packed = outcome(ending, by, phase, Some(verdict), cause, strong);
@@ -62,7 +63,7 @@ pub fn step(flow: &mut Flow<'_>, segment: &Segment, settings: &Settings) -> Effe
         flow.cold.pending = kept;
         return effects.and(Effects::judged(verdict)).with(Effects::REOPEN);
     }
-    let verdict = grade(flow, segment);
+    let verdict = closing::verdict(grade(flow, segment), doubts);
     let guarded = Effects::guarded(guard::live(flow, segment, settings, verdict));
     let judged = Effects::judged(verdict).and(guarded);
     match verdict {
@@ -71,10 +72,20 @@ pub fn step(flow: &mut Flow<'_>, segment: &Segment, settings: &Settings) -> Effe
             judged.and(Effects::event(Event::RstRejected))
         }
         Verdict::InWindow | Verdict::Unverifiable => {
-            doubt(flow, segment, settings, verdict, judged)
+            let known = Known {
+                verdict,
+                sure: false,
+                doubts,
+            };
+            doubt(flow, segment, settings, known, judged)
         }
         Verdict::Exact | Verdict::Train | Verdict::FinMinusOne | Verdict::SynSentOk => {
-            let packed = classify(flow, segment, settings, verdict, true);
+            let known = Known {
+                verdict,
+                sure: true,
+                doubts,
+            };
+            let packed = classify(flow, segment, settings, known);
             flow.note(Letter::of_rst(segment.flags), x);
             touch(flow, x, segment);
             flow.end(packed, segment.time).and(judged)
@@ -89,7 +100,7 @@ fn doubt(
     flow: &mut Flow<'_>,
     segment: &Segment,
     settings: &Settings,
-    verdict: Verdict,
+    known: Known,
     judged: Effects,
 ) -> Effects {
     let x = segment.side();
@@ -97,7 +108,7 @@ fn doubt(
     if flow.is_pending(kind::RST) {
         return judged;
     }
-    if matches!(verdict, Verdict::InWindow)
+    if matches!(known.verdict, Verdict::InWindow)
         && let Some(challenge) = flow.pending_of(kind::CHALLENGE, y)
     {
         let age = segment.tick().wrapping_sub(challenge.at).cast_signed();
@@ -108,9 +119,9 @@ fn doubt(
     }
     // What it would mean is known now; nothing that follows changes it.
     let elsewhere = flow.cold.outcome & ELSEWHERE;
-    flow.cold.outcome = classify(flow, segment, settings, verdict, false) | elsewhere;
+    flow.cold.outcome = classify(flow, segment, settings, known) | elsewhere;
     flow.note(Letter::of_rst(segment.flags), x);
-    flow.pend(segment.seq, segment.tick(), pending::rst(x, verdict));
+    flow.pend(segment.seq, segment.tick(), pending::rst(x, known.verdict));
     judged
 }
 
@@ -191,16 +202,24 @@ pub fn grade(flow: &mut Flow<'_>, segment: &Segment) -> Verdict {
     }
 }
 
-/// Which ending it is: the first row of the precedence that fits. `sure` if
-/// the verdict ends it at once.
-#[inline(always)]
-fn classify(
-    flow: &mut Flow<'_>,
-    segment: &Segment,
-    settings: &Settings,
+/// How far an RST is believed.
+#[derive(Clone, Copy)]
+struct Known {
     verdict: Verdict,
+    /// The verdict ends the connection at once.
     sure: bool,
-) -> u32 {
+    /// [`closing::doubts`].
+    doubts: u32,
+}
+
+/// Which ending it is: the first row of the precedence that fits.
+#[inline(always)]
+fn classify(flow: &mut Flow<'_>, segment: &Segment, settings: &Settings, known: Known) -> u32 {
+    let Known {
+        verdict,
+        sure,
+        doubts,
+    } = known;
     let x = segment.side();
     let y = x ^ 1;
     let (mine, other) = (flow.half[x & 1], flow.half[y & 1]);
@@ -235,6 +254,7 @@ fn classify(
         Ending::Reset
     };
     let found = cause::of_reset(flow, segment, ending, verdict);
+    let found = closing::cause(found, doubts, mine.is(bit::FIN));
     let evidence = match (found, sure) {
         (_, false) => Evidence::WireWeak,
         (None, true) => Evidence::None,

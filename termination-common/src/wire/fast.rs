@@ -59,12 +59,12 @@ pub fn fast<B: Bytes>(bytes: B) -> Option<Fast> {
 
 /// An IPv4 address in the form of [`Endpoint`].
 #[inline(always)]
-const fn mapped(address: u32) -> [u64; 2] {
+pub(super) const fn mapped(address: u32) -> [u64; 2] {
     [0, 0xffff_0000_0000 | address as u64]
 }
 
 #[inline(always)]
-const fn join(high: u32, low: u32) -> u64 {
+pub(super) const fn join(high: u32, low: u32) -> u64 {
     (high as u64) << 32 | low as u64
 }
 

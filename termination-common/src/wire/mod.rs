@@ -13,6 +13,7 @@
 mod checksum;
 mod fast;
 mod ip;
+mod light;
 mod link;
 mod tcp;
 pub mod tunnel;
@@ -25,6 +26,7 @@ mod tests;
 pub use checksum::{fold, pseudo_header, tcp_checksum_ok};
 pub use fast::fast;
 pub use ip::ip;
+pub use light::light;
 pub use link::{by_ethertype, ethernet, ethertype};
 
 use crate::{segment::Segment, taxonomy::vocabulary};

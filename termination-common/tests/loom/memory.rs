@@ -7,9 +7,10 @@ use loom::{
     thread,
 };
 use termination_common::{
+    attention,
     counters::{self, Event},
     exchange::Record,
-    policy::Settings,
+    policy::{Level, Settings},
     slot::{Cold, Half, Hot, Slot},
     state::{LOCK_TRIES, Snapshot},
     table::{Head, HotRef, LINE, LineRef, Memory, SlotRef, entry},
@@ -185,6 +186,24 @@ impl Memory for Model {
 
     fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    fn level(&self) -> Level {
+        self.level
+    }
+
+    fn attention(&self, _index: u32) -> u64 {
+        self.filter.load(Ordering::Relaxed)
+    }
+
+    fn attention_exchange(&self, _index: u32, old: u64, new: u64) -> bool {
+        self.filter
+            .compare_exchange(old, new, Ordering::SeqCst, Ordering::SeqCst)
+            .is_ok()
+    }
+
+    fn attention_fill(&self, _index: u32) {
+        self.filter.swap(attention::FULL, Ordering::SeqCst);
     }
 
     fn now(&self) -> u64 {

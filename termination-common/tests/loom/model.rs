@@ -17,10 +17,11 @@ use loom::{
     sync::atomic::{AtomicU64, Ordering},
 };
 use termination_common::{
+    attention,
     counters::{self, Counters, Event, Loss},
     driver,
     exchange::{Operation, Record},
-    policy::{Settings, Timers},
+    policy::{Level, Settings, Timers},
     segment::Segment,
     slot::{Cold, Half, Hot, Slot, SlotId},
     state::Snapshot,
@@ -69,6 +70,9 @@ pub(crate) struct Model {
     /// Line locks that somebody holds; not loom's, only to be asserted.
     pub(crate) held: Vec<AtomicBool>,
     pub(crate) settings: Settings,
+    pub(crate) level: Level,
+    /// The attention filter: one word, so that all meet in it.
+    pub(crate) filter: AtomicU64,
     /// Who meets a taken lock lets others run first, so that nobody gives up.
     pub(crate) patient: bool,
     /// Records that the ring still has room for.
@@ -108,6 +112,8 @@ impl Model {
             locks: (0..lines).map(|_| AtomicU64::new(0)).collect(),
             held: (0..lines).map(|_| AtomicBool::new(false)).collect(),
             settings: Settings::DEFAULT,
+            level: Level::Full,
+            filter: AtomicU64::new(0),
             patient: true,
             room: AtomicU32::new(u32::MAX),
             tally: Mutex::default(),
@@ -119,6 +125,12 @@ impl Model {
     /// away, as when a virtual CPU is.
     pub(crate) fn impatient(mut self) -> Self {
         self.patient = false;
+        self
+    }
+
+    /// At the level `closing`.
+    pub(crate) fn closing(mut self) -> Self {
+        self.level = Level::Closing;
         self
     }
 
@@ -220,6 +232,7 @@ impl Model {
                 .all(|lock| lock.load(Ordering::Relaxed) == 0)
         );
         self.check_entries();
+        self.check_attention();
         let tuples: HashSet<_> = slots.iter().map(|slot| slot.cold.tuple).collect();
         assert_eq!(tuples.len(), slots.len(), "two slots for one connection");
 
@@ -250,6 +263,19 @@ impl Model {
         let once: HashSet<_> = told.iter().collect();
         assert_eq!(once.len(), told.len(), "a sequel was reported twice");
         assert!(told.len() as u64 <= sequels && sequels <= told.len() as u64 + lost);
+    }
+
+    /// Whoever needs attention has it.
+    fn check_attention(&self) {
+        let filter = self.filter.load(Ordering::Relaxed);
+        for slot in self.slots() {
+            let key = attention::key(&slot.cold.tuple, self.seed());
+            let wanted = self.level.is_closing() && attention::wanted(slot.state());
+            assert!(
+                !wanted || attention::says_yes(filter, key),
+                "a set was lost"
+            );
+        }
     }
 
     /// An entry is there exactly for what its slot holds.
