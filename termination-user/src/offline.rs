@@ -17,10 +17,11 @@ mod parse;
 mod place;
 
 use termination_common::{
+    attention,
     counters::{self, Counters, Event},
-    engine::{self, Effects, Flow},
+    engine::{self, Effects, Flow, closing::is_plain},
     exchange::Record,
-    policy::{Settings, Timers},
+    policy::{Level, Settings, Timers},
     segment::{Fast, Segment, mark},
     slot::Slot,
     state::Snapshot,
@@ -70,6 +71,7 @@ pub struct Offline {
     /// The latest time of any packet.
     latest: u64,
     ahead: Vec<Waiting>,
+    level: Level,
 }
 
 impl Offline {
@@ -92,7 +94,16 @@ impl Offline {
             clock: 0,
             latest: 0,
             ahead: Vec::with_capacity(AHEAD),
+            level: Level::Full,
         }
+    }
+
+    /// The same at a level: as programs in the kernel would see the capture. (By
+    /// itself a capture is read at the level `full`, whatever the policy says: what
+    /// `closing` saves is saved in the kernel.)
+    #[must_use]
+    pub fn at(self, level: Level) -> Self {
+        Self { level, ..self }
     }
 
     /// What was counted so far.
@@ -177,7 +188,10 @@ impl Offline {
         guess: Option<u32>,
         out: &mut impl FnMut(&Record),
     ) {
-        self.counters.0[counters::SEGMENTS] += 1;
+        let plain = self.level.is_closing() && is_plain(segment);
+        if !plain {
+            self.counters.0[counters::SEGMENTS] += 1;
+        }
         if segment.has(mark::ODD_FLAGS) {
             self.counters.0[counters::ODD_FLAGS] += 1;
         }
@@ -186,10 +200,17 @@ impl Offline {
         // It may have been released meanwhile, and belong to another since.
         let guess = guess.filter(|&place| same(place) && !places[place].slot.state().is_free());
         let Some(index) = guess.or_else(|| self.index.find(hash, same)) else {
-            self.open(hash, segment, out);
+            if !plain {
+                self.open(hash, segment, out);
+            }
             return;
         };
-        if let Some(fast) = Fast::of(segment) {
+        if plain {
+            if !attention::wanted(self.places[index].slot.state()) {
+                return;
+            }
+            self.counters.0[counters::SEGMENTS] += 1;
+        } else if let Some(fast) = Fast::of(segment) {
             let hot = &mut self.places[index].slot.hot;
             if engine::fast::applies(Snapshot(hot.word)) && engine::fast::step(&mut hot.half, &fast)
             {
@@ -199,7 +220,9 @@ impl Offline {
         }
         let settings = self.settings;
         let before = shape(&self.places[index].slot.hot);
-        let effects = self.with(index, |flow| engine::step(flow, segment, &settings));
+        let level = self.level;
+        let step = |flow: &mut Flow<'_>| engine::step_at(level, flow, segment, &settings);
+        let effects = self.with(index, step);
         if effects != Effects::NONE {
             self.tell(index, segment.time, segment.sender, effects, out);
             if effects.any(Effects::REOPEN) {
@@ -357,7 +380,9 @@ impl Offline {
     /// One alarm: the slot may be due, or busier than was thought.
     fn ring(&mut self, at: u64, index: u32, out: &mut impl FnMut(&Record)) {
         let timers = self.timers;
-        let (effects, over) = self.with(index, |flow| timer::expire(flow, at, &timers));
+        let level = self.level;
+        let expire = |flow: &mut Flow<'_>| timer::expire_at(level, flow, at, &timers);
+        let (effects, over) = self.with(index, expire);
         if over {
             let sequel = effects.sequel_number();
             if sequel != 0 {

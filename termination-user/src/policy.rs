@@ -19,12 +19,14 @@
 //! | [`endings`] | which endings become records, which are no news |
 //! | [`interfaces`] | where to attach |
 //! | [`guards`] | which RSTs are dropped |
+//! | [`level`] | how much is tracked |
 //! | [`summary`] | a policy in words |
 
 pub mod endings;
 mod file;
 pub mod guards;
 pub mod interfaces;
+pub mod level;
 pub mod summary;
 mod timers;
 pub mod traffic;
@@ -39,7 +41,7 @@ use std::{
 
 use termination_common::{
     exchange::Record,
-    policy::{Settings, Timers},
+    policy::{Level, Settings, Timers},
 };
 
 pub use endings::{Benign, Endings, Opinion};
@@ -67,6 +69,9 @@ pub struct Policy {
     pub interfaces: Interfaces,
     /// Which RSTs are dropped.
     pub guards: Guards,
+    /// How much is tracked, where the command line does not say. It takes effect
+    /// when the programs are loaded.
+    pub level: Option<Level>,
 }
 
 impl Default for Policy {
@@ -79,6 +84,7 @@ impl Default for Policy {
             traffic: Traffic::default(),
             interfaces: Interfaces::default(),
             guards: Guards::default(),
+            level: None,
         }
     }
 }
@@ -154,6 +160,7 @@ impl Policy {
 
     fn build(file: File) -> Result<Self, Refusal> {
         let File {
+            level,
             events,
             endings,
             timers,
@@ -164,6 +171,7 @@ impl Policy {
         } = file;
         let mut policy = Self::default();
         timers::build(&mut policy, timers)?;
+        policy.level = level.as_ref().map(level::build).transpose()?;
         if let Some(events) = events {
             policy.settings.events = endings::events(events.get_ref())?;
         }
@@ -172,7 +180,7 @@ impl Policy {
         }
         policy.interfaces = Interfaces::build(interfaces)?;
         policy.traffic = Traffic::build(traffic)?;
-        policy.guards = Guards::build(guards)?;
+        policy.guards = Guards::build(guards, policy.level)?;
         policy.benign = Benign::build_all(benign)?;
         Ok(policy)
     }

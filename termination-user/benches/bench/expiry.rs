@@ -16,6 +16,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
+use termination_common::policy::Level;
 use termination_user::{
     control::{
         Mode, RunOptions,
@@ -329,6 +330,8 @@ pub(crate) fn with_controller<T>(
         netns: None,
         namespace: None,
         tunnels: false,
+        level: Level::Full,
+        level_asked: false,
         policy: Some(policy.to_path_buf()),
         pinned: None,
         resumed: false,

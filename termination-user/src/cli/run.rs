@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
+use termination_common::policy;
 
 use super::Halt;
 use crate::control::{self, Mode, RunOptions, Takeover};
@@ -36,6 +37,10 @@ pub(super) struct Arguments {
     /// power of two; what finds none is reported later, from the table
     #[arg(long, value_name = "BYTES", default_value_t = RunOptions::RING_BYTES)]
     ring_bytes: u32,
+    /// Every segment, or only beginnings and ends, which costs next to nothing
+    /// and knows less; comes before the policy's  [default: full]
+    #[arg(long, value_enum)]
+    level: Option<Level>,
     /// Policy file (TOML); read again on SIGHUP and `termination reload`
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
@@ -85,6 +90,24 @@ impl Hooks {
     }
 }
 
+/// How much is tracked.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Level {
+    /// Every segment: exact verdicts, silence, losses
+    Full,
+    /// SYN, FIN and RST, and all segments while a connection opens or closes
+    Closing,
+}
+
+impl Level {
+    const fn chosen(self) -> policy::Level {
+        match self {
+            Self::Full => policy::Level::Full,
+            Self::Closing => policy::Level::Closing,
+        }
+    }
+}
+
 /// Observes until told to stop.
 pub(super) fn main(arguments: Arguments, socket: PathBuf) -> Result<(), Halt> {
     let Arguments {
@@ -94,6 +117,7 @@ pub(super) fn main(arguments: Arguments, socket: PathBuf) -> Result<(), Halt> {
         clsact,
         connections,
         ring_bytes,
+        level,
         policy,
         netns,
         tunnels,
@@ -109,6 +133,7 @@ pub(super) fn main(arguments: Arguments, socket: PathBuf) -> Result<(), Halt> {
         clsact,
         connections,
         ring_bytes,
+        level: level.map(Level::chosen),
         policy,
         netns,
         tunnels,

@@ -11,6 +11,7 @@ use anyhow::Context as _;
 use termination_common::{
     counters::{Counters, Event},
     exchange::Record,
+    policy::Level,
 };
 use tokio::sync::watch;
 
@@ -213,8 +214,12 @@ fn line_of(record: &Record, epoch: u16, clock: &Clock, policy: &Policy) -> Optio
         return None;
     }
     let mut report = Report::from_record(record, epoch, clock)?;
-    if let Report::Ending(ending) = &mut report {
+    if let Report::Ending(mut ending) = report {
         ending.benign = opinion.benign.map(str::to_owned);
+        if policy.level == Some(Level::Closing) {
+            ending = ending.at_closing(&record.copy);
+        }
+        report = Report::Ending(ending);
     }
     serde_json::to_string(&report).ok()
 }

@@ -13,7 +13,7 @@ use aya::{
 };
 use termination_common::{
     counters::Counters,
-    policy::Settings,
+    policy::{Level, Settings},
     traffic::{bank, rule},
 };
 
@@ -167,9 +167,11 @@ pub fn load_pinned(
 /// # Errors
 ///
 /// [`PinError::Layout`] when it is another version's, [`PinError::Elsewhere`]
-/// when it is another namespace's.
+/// when it is another namespace's, [`LoadError::OtherLevel`] when it is not of
+/// `level`.
 pub fn resume(
     object: &'static [u8],
+    level: Level,
     tunnels: bool,
     pins: &Arc<Pins>,
     netns: [u64; 2],
@@ -179,6 +181,13 @@ pub fn resume(
     let identity = Identity::read(&meta, tunnels)
         .ok_or_else(|| pins.other("META makes no sense".to_owned()))?;
     layout::check(pins, identity.sizes)?;
+    if level != identity.sizes.level {
+        return Err(LoadError::OtherLevel {
+            directory: pins.directory().to_path_buf(),
+            found: identity.sizes.level,
+            wanted: level,
+        });
+    }
     if netns != [Word::NetnsDevice, Word::NetnsInode].map(|word| meta.get(word)) {
         return Err(PinError::Elsewhere(pins.directory().to_path_buf()).into());
     }

@@ -45,6 +45,8 @@ pub enum Word {
     AskedRing,
     /// How often memory was refused.
     Refusals,
+    /// [`termination_common::policy::Level`] of the table as a number.
+    Level,
     /// Number of words; those beyond are 0.
     End = 32,
 }

@@ -3,6 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::ValueEnum;
+use termination_common::policy::Level;
 
 /// Where incoming packets are seen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -71,6 +72,8 @@ pub struct RunOptions {
     pub ring_bytes: u32,
     /// Look into tunnels: IP in IP, GRE, VXLAN, GENEVE, Teredo, MPLS, PPPoE.
     pub tunnels: bool,
+    /// How much is tracked; `None`: as the policy says, or every segment.
+    pub level: Option<Level>,
     /// Policy file; `None` for the defaults.
     pub policy: Option<PathBuf>,
     /// Control socket; see [`super::paths::socket`].
@@ -108,6 +111,7 @@ impl Default for RunOptions {
             connections: Self::CONNECTIONS,
             ring_bytes: Self::RING_BYTES,
             tunnels: false,
+            level: None,
             policy: None,
             socket: super::paths::socket(None),
             netns: None,

@@ -31,6 +31,9 @@ pub const MAPS: [&str; 9] = [
     "PORTS",
 ];
 
+/// The one that does so at the level `closing` alone.
+const ATTENTION: &str = "ATTENTION";
+
 /// Entries of PREFIXES: those of two policies.
 pub const PREFIXES: u32 = 2 * MOST_PREFIXES as u32;
 
@@ -48,8 +51,9 @@ impl Recipe {
     /// the globals that are not the table's own. Never 0.
     pub fn build(&self) -> u64 {
         let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-        let Identity { follow, .. } = self.identity;
-        for &byte in self.object.iter().chain(&follow.to_ne_bytes()) {
+        let Identity { follow, sizes, .. } = self.identity;
+        let globals = [follow, sizes.level as u32].map(u32::to_ne_bytes);
+        for &byte in self.object.iter().chain(globals.as_flattened()) {
             hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
         }
         hash.max(1)
@@ -65,11 +69,16 @@ impl Recipe {
             epoch: _,
         } = &self.identity;
         let mask = sizes.lines - 1;
+        let level = sizes.level as u32;
+        let attention_mask = sizes.attention() - 1;
         let mut loader = EbpfLoader::new();
         loader
             .override_global("LINE_MASK", &mask, true)
             .override_global("SEED", &seed[..], true)
             .override_global("FOLLOW", follow, true)
+            .override_global("LEVEL", &level, true)
+            .override_global("ATTENTION_MASK", &attention_mask, true)
+            .map_max_entries(ATTENTION, sizes.attention())
             .map_max_entries("PREFIXES", PREFIXES)
             .map_max_entries("FINGERPRINTS", sizes.lines)
             .map_max_entries("HOT", sizes.slots())
@@ -81,6 +90,9 @@ impl Recipe {
         if let Some(pins) = pins {
             for name in MAPS {
                 loader.map_pin_path(name, pins.map(name));
+            }
+            if sizes.level.is_closing() {
+                loader.map_pin_path(ATTENTION, pins.map(ATTENTION));
             }
         }
         loader

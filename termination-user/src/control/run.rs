@@ -54,6 +54,11 @@ pub fn run(options: RunOptions) -> anyhow::Result<()> {
         Some(path) => Policy::read(path)?,
         None => Policy::default(),
     };
+    let level = policy.starting_level(options.level)?;
+    let policy = Policy {
+        level: Some(level),
+        ..policy
+    };
     let named = Named::new(&options);
     // Before anything is made.
     named.with(&policy.interfaces)?;
@@ -71,7 +76,7 @@ pub fn run(options: RunOptions) -> anyhow::Result<()> {
         enforced.map_err(LoadError::Policy)
     };
     let (pinned, inside) = (pins.as_ref(), netns.as_deref());
-    let (table, resumed) = open_table(&options, pinned, inside, voice, enforce)?;
+    let (table, resumed) = open_table(&options, level, pinned, inside, voice, enforce)?;
     say_policy(options.policy.as_deref(), before.as_deref(), voice);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -182,6 +187,12 @@ impl Session {
             pins.set_policy(self.options.policy.as_deref())?;
         }
         say_room(&loaded.account.room(), self.resumed, voice);
+        if loaded.sizes.level.is_closing() {
+            voice.say(
+                "level closing: beginnings and ends alone; RSTs of open connections are \
+                 believed by what follows",
+            );
+        }
         let guards = self.policy.guards;
         if let Some(words) = guards.words() {
             voice.say(words);
@@ -196,6 +207,8 @@ impl Session {
             netns: self.netns.as_ref().map(|netns| netns.name().to_owned()),
             namespace: self.netns.as_ref().map(Arc::clone),
             tunnels: self.options.tunnels,
+            level: sizes.level,
+            level_asked: self.options.level.is_some(),
             policy: self.options.policy.clone(),
             pinned: self.pins.as_ref().map(|pins| pins.directory().to_owned()),
             resumed: self.resumed,

@@ -15,6 +15,7 @@ use std::{
 
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
+use termination_common::policy::Level;
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader, Interest},
     net::{
@@ -289,6 +290,10 @@ async fn walk(
             };
             let epoch = controller.loaded().epoch;
             let connection = Connection::from_slot(&slot, index, epoch, &clock, now, &timers);
+            let connection = match controller.facts().level {
+                Level::Full => connection,
+                Level::Closing => connection.map(|connection| connection.at_closing(&slot)),
+            };
             if let Some(connection) = connection.filter(&wanted) {
                 answer.push(&connection)?;
                 left -= 1;

@@ -5,6 +5,7 @@ use std::{path::PathBuf, sync::Arc};
 use serde::Serialize;
 use termination_common::{
     counters::{self, Counters, Event, Loss},
+    policy::Level,
     taxonomy::Ending,
 };
 
@@ -59,6 +60,8 @@ pub struct Status {
     pub netns: Option<String>,
     /// The innermost packet of a tunnel counts.
     pub tunnels: bool,
+    /// How much is tracked: `full`, `closing`.
+    pub level: &'static str,
     /// Room for this many connections.
     pub connections: u32,
     /// What table and ring take of the kernel's memory.
@@ -81,6 +84,10 @@ pub struct Facts {
     pub namespace: Option<Arc<Netns>>,
     /// The innermost packet of a tunnel counts.
     pub tunnels: bool,
+    /// How much is tracked.
+    pub level: Level,
+    /// The command line has said so.
+    pub level_asked: bool,
     /// Policy file.
     pub policy: Option<PathBuf>,
     /// Where everything is pinned.
@@ -99,6 +106,8 @@ impl Status {
             netns,
             namespace: _,
             tunnels,
+            level,
+            level_asked: _,
             policy,
             pinned,
             resumed: _,
@@ -112,6 +121,7 @@ impl Status {
             interfaces,
             netns,
             tunnels,
+            level: level.name(),
             connections: sizes.slots(),
             memory_bytes: sizes.bytes(),
             policy,

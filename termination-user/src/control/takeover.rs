@@ -3,7 +3,7 @@
 use std::{path::Path, sync::Arc};
 
 use anyhow::Context as _;
-use termination_common::counters::Counters;
+use termination_common::{counters::Counters, policy::Level};
 
 use super::{
     attached,
@@ -85,12 +85,13 @@ pub(super) fn claim_pins(
 /// which `enforce` sees to.
 pub(super) fn open_table(
     options: &RunOptions,
+    level: Level,
     pins: Option<&Arc<Pins>>,
     netns: Option<&Netns>,
     voice: Voice,
     enforce: impl Fn(&Loaded) -> Result<(), LoadError>,
 ) -> anyhow::Result<((Loaded, Programs, Ring), bool)> {
-    let sizes = Sizes::new(options.connections, options.ring_bytes)?;
+    let sizes = Sizes::new(options.connections, options.ring_bytes)?.at(level);
     let here =
         netns::within(netns, netns::identity)?.context("cannot tell the network namespace")?;
     let meta = pins.map(|pins| pins.table()).transpose()?.flatten();
@@ -112,7 +113,7 @@ pub(super) fn open_table(
         })?;
         return Ok((table, false));
     };
-    let table = load::resume(load::OBJECT, options.tunnels, pins, here, meta)?;
+    let table = load::resume(load::OBJECT, level, options.tunnels, pins, here, meta)?;
     let (loaded, programs, _) = &table;
     if let Err(error) = enforce(loaded) {
         if load::is_refused(&error) {

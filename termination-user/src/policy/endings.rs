@@ -4,6 +4,7 @@ use termination_common::{
     counters::Event,
     exchange::Record,
     facts,
+    policy::Level,
     slot::Slot,
     taxonomy::{Ending, Outcome},
 };
@@ -99,7 +100,7 @@ pub struct Benign {
 
 impl Benign {
     /// The rule covers the ended connection in a slot.
-    pub fn covers(&self, slot: &Slot) -> bool {
+    pub fn covers(&self, slot: &Slot, level: Level) -> bool {
         let Self {
             name: _,
             from,
@@ -115,7 +116,10 @@ impl Benign {
         let in_one = |list: &[Prefix], end: Address| {
             list.is_empty() || list.iter().any(|prefix| prefix.contains(end.ip))
         };
-        let silent = || facts::bytes(slot, 0) == 0 && facts::bytes(slot, 1) == 0;
+        let silent = || match level {
+            Level::Closing => facts::closing::is_without_data(slot),
+            Level::Full => facts::bytes(slot, 0) == 0 && facts::bytes(slot, 1) == 0,
+        };
         endings.has(Outcome::packed_ending(slot.cold.outcome))
             && (ports.is_empty() || ports.iter().any(|ports| ports.contains(&responder.port)))
             && in_one(from, originator)
@@ -205,7 +209,8 @@ pub(super) fn judge<'a>(policy: &'a Policy, record: &Record) -> Opinion<'a> {
         };
     }
     let slot = &record.copy;
-    let covering = |rule: &&Benign| of_ending && rule.covers(slot);
+    let covering =
+        |rule: &&Benign| of_ending && rule.covers(slot, policy.level.unwrap_or_default());
     Opinion {
         wanted: policy
             .endings

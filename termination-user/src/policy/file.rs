@@ -14,6 +14,8 @@ pub(super) type Refusal = (usize, String, String);
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct File {
+    /// How much is tracked.
+    pub(super) level: Option<Spanned<String>>,
     /// Events that are reported beside endings and TIME_WAITs.
     pub(super) events: Option<Spanned<Vec<Spanned<String>>>>,
     /// Endings that become records.

@@ -1,11 +1,12 @@
 //! How far the guards go.
 
-use termination_common::policy::setting;
+use termination_common::policy::{Level, setting};
 use toml::Spanned;
 
 use super::{
     Policy,
     file::{self, Refusal},
+    level::LevelError,
 };
 use crate::{control::Hooks, report::names};
 
@@ -78,12 +79,18 @@ impl Guards {
     }
 
     /// Takes the file's table over.
-    pub(super) fn build(file: file::Guards) -> Result<Self, Refusal> {
+    pub(super) fn build(file: file::Guards, level: Option<Level>) -> Result<Self, Refusal> {
         let file::Guards { blind, time_wait } = file;
-        Ok(Self {
+        let at = blind.as_ref().or(time_wait.as_ref());
+        let at = at.map_or(0, |word| word.span().start);
+        let guards = Self {
             blind: Guard::build("guards.blind", blind)?,
             time_wait: Guard::build("guards.time_wait", time_wait)?,
-        })
+        };
+        if level == Some(Level::Closing) && !guards.are_off() {
+            return Err((at, "guards".to_owned(), LevelError::Guards.to_string()));
+        }
+        Ok(guards)
     }
 }
 

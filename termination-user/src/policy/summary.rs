@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-use termination_common::counters::Event;
+use termination_common::{counters::Event, policy::Level};
 
 use super::{
     Policy,
     endings::Benign,
     guards,
     interfaces::word as hooks_word,
+    level::notes as level_notes,
     timers::{ROWS, notes},
     traffic::Ports,
 };
@@ -31,6 +32,8 @@ pub struct Summary {
     pub kind: &'static str,
     /// The file; null for the defaults.
     pub file: Option<PathBuf>,
+    /// How much is tracked; null where the command line, or the default, decides.
+    pub level: Option<&'static str>,
     /// Seconds by key.
     pub timers_seconds: Map<String, Value>,
     /// How long TIME_WAIT lasts.
@@ -75,6 +78,7 @@ impl Summary {
             traffic,
             interfaces,
             guards: set,
+            level,
         } = policy;
         let msl = ROWS.iter().find(|row| row.key == "msl");
         let chosen = |event: &&Event| {
@@ -85,6 +89,7 @@ impl Summary {
             schema: SCHEMA,
             kind: "policy",
             file: file.map(Path::to_path_buf),
+            level: level.map(Level::name),
             timers_seconds: ROWS
                 .iter()
                 .map(|row| (row.key.to_owned(), row.seconds(policy).into()))
@@ -116,7 +121,7 @@ impl Summary {
                 "time_wait": set.time_wait.name(),
             }),
             benign: benign.iter().map(rule).collect(),
-            notes: [notes(policy), guards::notes(policy)].concat(),
+            notes: [notes(policy), guards::notes(policy), level_notes(policy)].concat(),
         }
     }
 
@@ -128,6 +133,10 @@ impl Summary {
             text.push_str(&format!("  {:<17}{seconds:>5}  {}\n", row.key, row.what));
         }
         let mut line = |label: &str, value: &str| paragraph(&mut text, label, value);
+        line(
+            "level",
+            self.level.unwrap_or("that of the command line, or full"),
+        );
         let listed = |list: &[String], none: &str| {
             if list.is_empty() {
                 none.to_owned()

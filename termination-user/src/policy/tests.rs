@@ -213,6 +213,39 @@ fn every_refusal_names_line_and_key() {
 }
 
 #[test]
+fn a_level_is_one_of_two_and_goes_with_no_guard() {
+    let closing = parse("level = \"closing\"\n").unwrap();
+    assert_eq!(closing.level, Some(Level::Closing));
+    let refused = parse("level = \"half\"\n").unwrap_err();
+    assert!(
+        refused.contains("line 1: level: \"half\" is none of"),
+        "{refused}"
+    );
+    let guards = "[guards]\nblind = \"dry_run\"\n";
+    let refused = parse(&format!("level = \"closing\"\n{guards}")).unwrap_err();
+    assert!(
+        refused.contains("line 3: guards: guards cannot judge"),
+        "{refused}"
+    );
+    // The command line comes before the file, and goes with no guard either.
+    let guarded = parse(guards).unwrap();
+    assert!(guarded.starting_level(Some(Level::Closing)).is_err());
+    assert_eq!(guarded.starting_level(None).unwrap(), Level::Full);
+    assert_eq!(closing.starting_level(None).unwrap(), Level::Closing);
+    assert_eq!(
+        closing.starting_level(Some(Level::Full)).unwrap(),
+        Level::Full
+    );
+    // A reload changes no level.
+    let default = Policy::default();
+    assert!(default.fits_running(Level::Closing, true).is_ok());
+    let refused = default.fits_running(Level::Closing, false).unwrap_err();
+    assert!(refused.to_string().contains("started anew"), "{refused}");
+    assert!(guarded.fits_running(Level::Closing, true).is_err());
+    assert!(REFERENCE.contains("\n# level = \"full\"\n"));
+}
+
+#[test]
 fn the_first_rule_that_names_an_interface_has_it() {
     let interfaces = parse(
         "[interfaces]\nhooks = 'both'\n[[interfaces.for]]\nnames = ['veth1', 'br?']\n\

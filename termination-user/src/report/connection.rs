@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use termination_common::{
+    attention,
     facts::{self, EndState, LiveState},
     policy::Timers,
     slot::Slot,
@@ -14,7 +15,7 @@ use super::{
     Kind, SCHEMA,
     ending::{HalfClose, Seen, retransmits, segments},
     names,
-    value::{Address, Clock, Id, Sides, Timestamp, seconds},
+    value::{Address, Clock, Id, Level, Sides, Timestamp, seconds},
 };
 
 /// A connection in the table.
@@ -46,20 +47,23 @@ pub struct Connection {
     pub time_wait: Option<Remaining>,
     /// Null where no FIN was seen.
     pub half_close: Option<HalfClose>,
+    /// How much is tracked.
+    #[serde(default)]
+    pub level: Level,
     /// Payload bytes sent so far.
-    pub bytes: Sides<u64>,
+    pub bytes: Sides<Option<u64>>,
     /// Payload bytes sent and not acked yet.
     pub unacked: Sides<Option<u64>>,
     /// Segments on the wire so far.
-    pub segments: Sides<u64>,
+    pub segments: Sides<Option<u64>>,
     /// Segments with payload, SYN or FIN that were wholly sent before.
-    pub retransmits: Sides<u64>,
+    pub retransmits: Sides<Option<u64>>,
     /// First segment.
     pub started_at: Timestamp,
     /// Since the first segment; of an ended one, first to last segment.
     pub age_seconds: f64,
     /// Since the last segment, or the last that restarted the wait.
-    pub idle_seconds: f64,
+    pub idle_seconds: Option<f64>,
     /// How good the view is.
     pub seen: Seen,
 }
@@ -182,14 +186,32 @@ impl Connection {
             by: outcome.map(|outcome| outcome.by),
             time_wait,
             half_close: HalfClose::of(slot),
-            bytes: Sides::of(slot, |side| facts::bytes(slot, side)),
+            level: Level::Full,
+            bytes: Sides::of(slot, |side| Some(facts::bytes(slot, side))),
             unacked: Sides::of(slot, |side| facts::lost(slot, side)),
             segments: segments(slot),
             retransmits: retransmits(slot),
             started_at: clock.at(slot.cold.started_at),
             age_seconds: seconds(age),
-            idle_seconds: in_seconds(quiet),
+            idle_seconds: Some(in_seconds(quiet)),
             seen: Seen::of(slot),
         })
+    }
+
+    /// The same at the level `closing`: what nobody saw is null.
+    #[must_use]
+    pub fn at_closing(mut self, slot: &Slot) -> Self {
+        self.level = Level::Closing;
+        self.bytes = Sides::of(slot, |side| facts::closing::bytes(slot, side));
+        if facts::closing::was_left_alone(slot) {
+            let none = Sides::of(slot, |_| None);
+            self.unacked = none;
+            self.segments = none;
+            self.retransmits = none;
+            if self.ending.is_none() && !attention::wanted(slot.state()) {
+                self.idle_seconds = None;
+            }
+        }
+        self
     }
 }

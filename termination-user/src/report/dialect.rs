@@ -8,8 +8,8 @@ use termination_common::{slot::Slot, taxonomy::Ending, zeek};
 pub struct Zeek {
     /// `conn_state`.
     pub conn_state: String,
-    /// `history`.
-    pub history: String,
+    /// `history`; null where not every segment was seen.
+    pub history: Option<String>,
 }
 
 impl Zeek {
@@ -17,7 +17,7 @@ impl Zeek {
     pub fn of(slot: &Slot) -> Option<Self> {
         Some(Self {
             conn_state: zeek::conn_state(slot).to_owned(),
-            history: zeek::history(slot).to_string(),
+            history: Some(zeek::history(slot).to_string()),
         })
     }
 }

@@ -13,7 +13,7 @@ use super::{
     Kind, SCHEMA,
     dialect::{Ipfix, Wireshark, Zeek},
     names,
-    value::{Address, Clock, Id, Sides, Timestamp, seconds},
+    value::{Address, Clock, Id, Level, Sides, Timestamp, seconds},
 };
 
 /// A connection that has ended.
@@ -36,9 +36,9 @@ pub struct Ending {
     /// Who ended it.
     #[serde(with = "names::word")]
     pub by: By,
-    /// Where it stood just before.
-    #[serde(with = "names::word")]
-    pub phase: Phase,
+    /// Where it stood just before; null where that was not seen.
+    #[serde(with = "names::word_or_null")]
+    pub phase: Option<Phase>,
     /// On the deciding RST.
     #[serde(with = "names::word_or_null")]
     pub verdict: Option<Verdict>,
@@ -56,14 +56,20 @@ pub struct Ending {
     pub half_close: Option<HalfClose>,
     /// Payload bytes sent and not acked.
     pub lost: Sides<Option<u64>>,
-    /// Payload bytes sent.
-    pub bytes: Sides<u64>,
+    /// How much was tracked.
+    #[serde(default)]
+    pub level: Level,
+    /// Payload bytes sent; modulo `bytes_modulo` where that is not null.
+    pub bytes: Sides<Option<u64>>,
+    /// 2^32 where nobody saw how often sequence numbers went round; else null.
+    #[serde(default)]
+    pub bytes_modulo: Option<u64>,
     /// Segments on the wire.
-    pub segments: Sides<u64>,
+    pub segments: Sides<Option<u64>>,
     /// Segments with payload, SYN or FIN that were wholly sent before.
-    pub retransmits: Sides<u64>,
+    pub retransmits: Sides<Option<u64>>,
     /// First to last segment.
-    pub duration_seconds: f64,
+    pub duration_seconds: Option<f64>,
     /// First segment.
     pub started_at: Timestamp,
     /// When the ending was decided: by a timer, that is after the last segment.
@@ -222,7 +228,7 @@ impl Ending {
             responder,
             ending: outcome.ending,
             by: outcome.by,
-            phase: outcome.phase,
+            phase: Some(outcome.phase),
             verdict: outcome.verdict,
             cause: outcome.cause,
             kernel_reason: None,
@@ -234,10 +240,12 @@ impl Ending {
             }),
             half_close: HalfClose::of(slot),
             lost: Sides::of(slot, |side| facts::lost(slot, side)),
-            bytes: Sides::of(slot, |side| facts::bytes(slot, side)),
+            level: Level::Full,
+            bytes: Sides::of(slot, |side| Some(facts::bytes(slot, side))),
+            bytes_modulo: None,
             segments: segments(slot),
             retransmits: retransmits(slot),
-            duration_seconds: seconds(facts::duration(slot, record.time)),
+            duration_seconds: Some(seconds(facts::duration(slot, record.time))),
             started_at: clock.at(slot.cold.started_at),
             ended_at,
             seen: Seen::of(slot),
@@ -248,6 +256,31 @@ impl Ending {
             ipfix: Ipfix::of(outcome.ending),
             wireshark: Wireshark::of(slot),
         })
+    }
+
+    /// The same at the level `closing`, of the slot that it is of: what nobody saw
+    /// is null.
+    #[must_use]
+    pub fn at_closing(mut self, slot: &Slot) -> Self {
+        self.level = Level::Closing;
+        self.bytes = Sides::of(slot, |side| facts::closing::bytes(slot, side));
+        if !facts::closing::was_left_alone(slot) {
+            return self;
+        }
+        self.bytes_modulo = Some(1 << 32);
+        self.phase = facts::outcome(slot).and_then(|found| facts::closing::phase(slot, &found));
+        let none = Sides::of(slot, |_| None);
+        self.lost = none;
+        self.segments = none;
+        self.retransmits = none;
+        if !facts::by_segment(self.ending) {
+            self.duration_seconds = None;
+        }
+        if let Some(zeek) = &mut self.zeek {
+            zeek.history = None;
+        }
+        self.wireshark = None;
+        self
     }
 
     /// Folds the end of its TIME_WAIT in.
@@ -271,11 +304,11 @@ impl Ending {
 }
 
 /// Segments on the wire, per end.
-pub fn segments(slot: &Slot) -> Sides<u64> {
-    Sides::of(slot, |side| u64::from(slot.hot.half[side].segments))
+pub fn segments(slot: &Slot) -> Sides<Option<u64>> {
+    Sides::of(slot, |side| Some(slot.hot.half[side].segments.into()))
 }
 
 /// Retransmitted segments, per end.
-pub fn retransmits(slot: &Slot) -> Sides<u64> {
-    Sides::of(slot, |side| u64::from(slot.cold.half[side].retransmits))
+pub fn retransmits(slot: &Slot) -> Sides<Option<u64>> {
+    Sides::of(slot, |side| Some(slot.cold.half[side].retransmits.into()))
 }

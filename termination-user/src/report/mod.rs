@@ -47,7 +47,7 @@ pub use guards::Guards;
 pub use room::Room;
 pub use stats::{Gauges, Stats};
 pub use time_wait::TimeWait;
-pub use value::{Address, Clock, Id, Sides, Timestamp};
+pub use value::{Address, Clock, Id, Level, Sides, Timestamp};
 pub use waits::{Group, Waits};
 
 /// Version of the JSON: moves when a field changes its meaning or goes away.

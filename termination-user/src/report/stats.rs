@@ -13,7 +13,11 @@ use termination_common::{
     wire::Skip,
 };
 
-use super::{Kind, SCHEMA, guards, room::Room, value::Timestamp};
+use super::{
+    Kind, SCHEMA, guards,
+    room::Room,
+    value::{Level, Timestamp},
+};
 
 /// Name among `losses`: memory that the kernel refused for maps.
 pub const MEMORY_REFUSED: &str = "memory_refused";
@@ -72,6 +76,9 @@ pub struct Stats {
     pub benign: Tally,
     /// What the counts stand for, if a sample is taken; else null.
     pub scaled: Option<Scaled>,
+    /// How much is tracked.
+    #[serde(default)]
+    pub level: Level,
     /// As of when; null offline.
     pub at: Option<Timestamp>,
 }
@@ -388,6 +395,7 @@ impl Stats {
             ),
             benign: Tally::default(),
             scaled: None,
+            level: Level::Full,
             at,
         }
     }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use termination_common::{
     counters::{self, Counters, Event as Number},
-    engine::pending,
+    engine::{closing, pending},
     slot::Slot,
     state::fact,
     taxonomy::{self, Answer, By, Evidence, Holder, Outcome, Phase, Sequel, Verdict},
@@ -80,6 +80,34 @@ fn a_reset_names_verdict_and_cause_and_leaves_the_closes_null() {
     assert_eq!(found["time_wait"], Value::Null);
     assert_eq!(found["half_close"], Value::Null);
     assert_eq!(found["duration_seconds"], 75.0);
+}
+
+#[test]
+fn at_closing_what_nobody_saw_is_null() {
+    let record = graceful(v4());
+    let ending = Ending::from_record(&record, EPOCH, &CLOCK).unwrap();
+    let found = value(&Report::Ending(ending.at_closing(&record.copy)));
+    assert_eq!(found["level"], "closing");
+    assert_eq!(found["phase"], "closing");
+    // These follow from sequence numbers, but not how often they went round.
+    assert_eq!(found["bytes"]["originator"], 150);
+    assert_eq!(found["bytes_modulo"], 1_u64 << 32);
+    for name in ["lost", "segments", "retransmits"] {
+        assert_eq!(found[name]["responder"], Value::Null, "{name}");
+    }
+    assert_eq!(found["zeek"]["history"], Value::Null);
+    assert_eq!(found["duration_seconds"], 0.012);
+    // Of an end that has not spoken since, nothing is known.
+    let mut record = reset(v6());
+    record.copy.hot.half[0].wraps = closing::STALE;
+    let ending = Ending::from_record(&record, EPOCH, &CLOCK).unwrap();
+    let found = value(&Report::Ending(ending.at_closing(&record.copy)));
+    let side = if record.copy.state().originator() == 0 {
+        "originator"
+    } else {
+        "responder"
+    };
+    assert_eq!(found["bytes"][side], Value::Null);
 }
 
 #[test]

@@ -9,6 +9,7 @@ use std::{
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use termination_common::{
+    policy,
     slot::Slot,
     tuple::{Endpoint, Family},
 };
@@ -47,6 +48,33 @@ impl Sides<u64> {
     /// Both together.
     pub const fn sum(&self) -> u64 {
         self.originator.saturating_add(self.responder)
+    }
+}
+
+impl Sides<Option<u64>> {
+    /// Both together, if both are known.
+    pub fn sum(&self) -> Option<u64> {
+        Some(self.originator?.saturating_add(self.responder?))
+    }
+}
+
+/// How much was tracked ([`termination_common::policy::Level`]).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    /// Every segment.
+    #[default]
+    Full,
+    /// Beginnings and ends.
+    Closing,
+}
+
+impl From<policy::Level> for Level {
+    fn from(level: policy::Level) -> Self {
+        match level {
+            policy::Level::Full => Self::Full,
+            policy::Level::Closing => Self::Closing,
+        }
     }
 }
 

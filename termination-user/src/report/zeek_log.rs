@@ -52,10 +52,11 @@ pub fn header() -> String {
 /// One connection, without the line's end.
 pub fn row(ending: &Ending) -> String {
     let (conn_state, history) = match &ending.zeek {
-        Some(zeek) => (zeek.conn_state.as_str(), zeek.history.as_str()),
-        None => ("-", "-"),
+        Some(zeek) => (zeek.conn_state.as_str(), zeek.history.as_deref()),
+        None => ("-", None),
     };
-    let history = if history.is_empty() { "-" } else { history };
+    let history = history.filter(|history| !history.is_empty());
+    let history = history.unwrap_or("-");
     let mut row = String::with_capacity(160);
     let Ending {
         originator,
@@ -65,11 +66,12 @@ pub fn row(ending: &Ending) -> String {
         ..
     } = ending;
     // A lone segment has no duration.
-    let duration = if segments.sum() > 1 {
-        format!("{:.6}", ending.duration_seconds)
-    } else {
-        String::from("-")
-    };
+    let duration = ending
+        .duration_seconds
+        .filter(|_| segments.sum().is_some_and(|segments| segments > 1));
+    let duration = duration.map_or("-".to_owned(), |duration| format!("{duration:.6}"));
+    let [bytes, segments] = [bytes, segments]
+        .map(|sides| sides.map(|count| count.map_or("-".to_owned(), |count| count.to_string())));
     let written = write!(
         row,
         "{}\t{}\t{}\t{}\t{}\t{}\ttcp\t-\t{duration}\t{}\t{}\t{conn_state}\t-\t-\t-\t{history}\t{}\t-\t{}\t-",

@@ -68,7 +68,11 @@ pub(super) fn main(arguments: &Arguments) -> Result<(), Halt> {
         quiet,
     } = arguments;
     let policy = match policy {
-        Some(path) => Policy::read(path)?,
+        // A capture has every segment: its level is `full`.
+        Some(path) => Policy {
+            level: None,
+            ..Policy::read(path)?
+        },
         None => Policy::default(),
     };
     let mut tracker = Offline::new(&policy, *tunnels);

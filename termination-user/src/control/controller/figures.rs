@@ -48,6 +48,7 @@ impl Controller {
         // Of rules that are gone.
         named.extend(benign);
         stats.benign = Named(named);
+        stats.level = self.facts.level.into();
         let one_in = policy.traffic.sample;
         if one_in > 1 {
             let sums = self.scale.borrow().of(&self.counters()?, one_in);

@@ -26,7 +26,11 @@ impl Controller {
                  start it with --policy FILE"
             );
         };
-        let policy = Policy::read(path)?;
+        let mut policy = Policy::read(path)?;
+        policy
+            .fits_running(self.facts.level, self.facts.level_asked)
+            .with_context(|| format!("cannot put {} into effect", path.display()))?;
+        policy.level = Some(self.facts.level);
         let changed = self
             .apply(policy)
             .with_context(|| format!("cannot put {} into effect", path.display()))?;

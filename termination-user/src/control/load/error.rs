@@ -1,8 +1,9 @@
 //! What a refusal to load means.
 
-use std::{fmt::Write as _, io};
+use std::{fmt::Write as _, io, path::PathBuf};
 
 use aya::{EbpfError, maps::MapError, programs::ProgramError};
+use termination_common::policy::Level;
 
 use super::{super::pins::PinError, Part, Sizes, room::is_refusal};
 
@@ -55,6 +56,20 @@ pub enum LoadError {
         "the BPF object has no {0}: the program was built from another version; build it again"
     )]
     Missing(&'static str),
+    /// What is pinned is known by another level: some of it means something else.
+    #[error(
+        "the table in {} is one of the level `{}`: go on with it by --level {found}, or forget \
+         it and begin anew at the level `{}` with --takeover=fresh",
+        .directory.display(), .found.name(), .wanted.name(), found = .found.name()
+    )]
+    OtherLevel {
+        /// Where it is pinned.
+        directory: PathBuf,
+        /// Its level.
+        found: Level,
+        /// The level that was asked for.
+        wanted: Level,
+    },
     /// Another system call failed.
     #[error("cannot {action}")]
     Io {

@@ -3,6 +3,8 @@
 use std::{fs::File, io::Read as _};
 
 use termination_common::{
+    attention,
+    policy::Level,
     slot::{ABI, Cold, Hot},
     table::{LINE, LOCKS},
     wire::tunnel::Follow,
@@ -20,6 +22,8 @@ pub struct Sizes {
     pub lines: u32,
     /// Bytes of the ring buffer: a power of two and whole pages.
     pub ring: u32,
+    /// How much is tracked in it.
+    pub level: Level,
 }
 
 impl Sizes {
@@ -39,7 +43,25 @@ impl Sizes {
         // Two lines at least: every tuple has two candidates.
         let lines = connections.div_ceil(LINE).next_power_of_two().max(2);
         let ring = ring.clamp(1 << 16, 1 << 30).next_power_of_two();
-        Ok(Self { lines, ring })
+        Ok(Self {
+            lines,
+            ring,
+            level: Level::Full,
+        })
+    }
+
+    /// The same at a level.
+    #[must_use]
+    pub const fn at(self, level: Level) -> Self {
+        Self { level, ..self }
+    }
+
+    /// Words of the attention filter; one that nobody reads where there is none.
+    pub const fn attention(self) -> u32 {
+        match self.level {
+            Level::Full => 1,
+            Level::Closing => attention::words(self.slots()),
+        }
     }
 
     /// Number of slots.
@@ -47,12 +69,20 @@ impl Sizes {
         self.lines * LINE
     }
 
+    /// Words of the filter that somebody reads.
+    const fn filter(self) -> u64 {
+        match self.level {
+            Level::Full => 0,
+            Level::Closing => self.attention() as u64,
+        }
+    }
+
     /// Bytes the kernel sets aside: fingerprint, hot and cold part of each
-    /// slot, the line locks, the ring.
+    /// slot, the line locks, the attention filter, the ring.
     pub const fn bytes(self) -> u64 {
         let slot = size_of::<u64>() + size_of::<Hot>() + size_of::<Cold>();
         self.slots() as u64 * slot as u64
-            + LOCKS as u64 * size_of::<u64>() as u64
+            + (LOCKS as u64 + self.filter()) * size_of::<u64>() as u64
             + self.ring as u64
     }
 
@@ -99,6 +129,8 @@ impl Identity {
             sizes: Sizes {
                 lines: small(Word::Lines).filter(|lines| lines.is_power_of_two())?,
                 ring: small(Word::Ring).filter(|ring| ring.is_power_of_two())?,
+                // Tables from before there were levels say 0.
+                level: small(Word::Level).and_then(level)?,
             },
             seed: [meta.get(Word::SeedLow), meta.get(Word::SeedHigh)],
             epoch: u16::try_from(meta.get(Word::Epoch)).ok()?,
@@ -109,7 +141,7 @@ impl Identity {
     /// Writes all of it down.
     pub fn write(&self, meta: &Meta) {
         let Self {
-            sizes: Sizes { lines, ring },
+            sizes: Sizes { lines, ring, level },
             seed: [low, high],
             epoch,
             follow: _,
@@ -117,10 +149,15 @@ impl Identity {
         meta.set(Word::Abi, ABI.into());
         meta.set(Word::Lines, lines.into());
         meta.set(Word::Ring, ring.into());
+        meta.set(Word::Level, level as u64);
         meta.set(Word::SeedLow, low);
         meta.set(Word::SeedHigh, high);
         meta.set(Word::Epoch, epoch.into());
     }
+}
+
+fn level(number: u32) -> Option<Level> {
+    Level::ALL.into_iter().find(|&level| level as u32 == number)
 }
 
 fn follow(tunnels: bool) -> u32 {
@@ -155,12 +192,15 @@ mod tests {
             sizes.bytes(),
             262_144 * 208 + u64::from(LOCKS) * 8 + (8 << 20)
         );
+        let filter = sizes.at(Level::Closing).bytes() - sizes.bytes();
+        assert_eq!(filter, 32 << 10, "an eighth of a byte a slot");
         assert_eq!(Sizes::new(262_145, 1).unwrap().slots(), 524_288);
         assert_eq!(
             Sizes::new(1, 0).unwrap(),
             Sizes {
                 lines: 2,
-                ring: 1 << 16
+                ring: 1 << 16,
+                level: Level::Full,
             }
         );
         assert!(matches!(

@@ -19,13 +19,13 @@ type Shape = (MapType, u32, u32, u32);
 
 /// The maps that this program would make. ([`super::super::meta`] looks after
 /// itself.)
-fn expected(sizes: Sizes) -> [(&'static str, Shape); 9] {
+fn expected(sizes: Sizes) -> Vec<(&'static str, Shape)> {
     const KEY: u32 = size_of::<u32>() as u32;
     /// The length comes before the rest.
     const PREFIX: u32 = KEY + size_of::<PrefixKey>() as u32;
     let array = |value: usize, entries| (MapType::Array, KEY, value as u32, entries);
     let counters = size_of::<Counters>() as u32;
-    [
+    let mut maps = vec![
         (
             "FINGERPRINTS",
             array(size_of::<[u64; LINE as usize]>(), sizes.lines),
@@ -38,7 +38,11 @@ fn expected(sizes: Sizes) -> [(&'static str, Shape); 9] {
         ("PREFIXES", (MapType::LpmTrie, PREFIX, KEY, PREFIXES)),
         ("PORTS", array(size_of::<u64>(), traffic::PORTS)),
         ("EVENTS", (MapType::RingBuf, 0, 0, sizes.ring)),
-    ]
+    ];
+    if sizes.level.is_closing() {
+        maps.push(("ATTENTION", array(size_of::<u64>(), sizes.attention())));
+    }
+    maps
 }
 
 /// Compares the maps that are pinned with those: aya takes them as they are.

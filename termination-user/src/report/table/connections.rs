@@ -40,9 +40,9 @@ pub fn connections(list: &[Connection], style: Style) -> String {
         let rest = format!(
             "{:>5} {:>5} {:>6} {:>6}",
             span(connection.age_seconds),
-            span(connection.idle_seconds),
-            short(bytes.originator),
-            short(bytes.responder),
+            known(connection.idle_seconds.map(span)),
+            known(bytes.originator.map(short)),
+            known(bytes.responder.map(short)),
         );
         let row = elastic(0, &ends(*originator, *responder), &state, columns, &rest);
         text.push_str(&row);
@@ -51,4 +51,9 @@ pub fn connections(list: &[Connection], style: Style) -> String {
     text.push_str(&style.paint(Paint::Quiet, &plural(list.len() as u64, "connection")));
     text.push('\n');
     text
+}
+
+/// What is not known is a dash.
+fn known(text: Option<String>) -> String {
+    text.unwrap_or_else(|| "-".to_owned())
 }

@@ -100,8 +100,8 @@ impl Events {
                 by_letter(ending.by).encode_utf8(&mut [0; 4]),
                 fin.map_or('-', by_letter).encode_utf8(&mut [0; 4]),
                 holder_letter(ending.holder()).encode_utf8(&mut [0; 4]),
-                &short(ending.bytes.sum()),
-                &span(ending.duration_seconds),
+                &ending.bytes.sum().map_or("-".to_owned(), short),
+                &ending.duration_seconds.map_or("-".to_owned(), span),
             ]),
         })
     }

@@ -5,7 +5,7 @@ use super::{
     layout::{Paint, Style, edges, width},
     number::{grouped, plural, short},
 };
-use crate::report::{Room, Stats};
+use crate::report::{Level, Room, Stats};
 use termination_common::taxonomy;
 
 /// Columns of one of the two halves, and between them.
@@ -114,6 +114,9 @@ pub fn stats(stats: &Stats, style: Style) -> String {
     for line in stats.room.iter().flat_map(Room::shortage) {
         text.push_str(&style.paint(Paint::Bad, &line));
         text.push('\n');
+    }
+    if stats.level == Level::Closing {
+        text.push_str("level closing: segments between handshake and close are not looked at\n");
     }
     text
 }
