@@ -24,11 +24,11 @@ use termination_common::{
     counters::{self, Event},
     exchange::{Operation, Record},
     facts,
-    policy::{Settings, Timers},
-    taxonomy::Verdict,
+    policy::{Level, Settings, Timers},
+    taxonomy::{Ending, Verdict},
 };
 
-use machine::{Host, host::Way, kernel, since};
+use machine::{Host, host::Way, kernel_at, since};
 use peers::{Act, play};
 use script::{Setting, Step};
 
@@ -94,25 +94,26 @@ fn same<T: PartialEq + Debug>(
 /// alone, the host as it is. The two on the host are compared after every act,
 /// the kernel's slots at the end, or after every act as well.
 fn kernel_equals_host(sequences: u32, seed: u8, every_act: bool) {
-    both(sequences, seed, SETTINGS, every_act, play);
+    both(Level::Full, sequences, seed, SETTINGS, every_act, play);
 }
 
 /// The same of what `play` makes of the sequences, with these settings.
 fn both(
+    level: Level,
     sequences: u32,
     seed: u8,
     settings: Settings,
     every_act: bool,
     play: impl Fn(&Setting, &[Step]) -> Vec<Act>,
 ) {
-    let kernel = RefCell::new(kernel());
+    let kernel = RefCell::new(kernel_at(level));
     kernel.borrow().set(settings);
     each(sequences, seed, |setting, steps| {
         let mut kernel = kernel.borrow_mut();
         // After a failure the last sequence is still there.
         kernel.clear();
-        let host = Host::on(settings, Way::Whole);
-        let short = Host::new(settings);
+        let host = Host::at(level, settings, Way::Whole);
+        let short = Host::at(level, settings, Way::Fast);
         let before = kernel.counters();
         let acts = play(setting, steps);
         for act in &acts {
@@ -160,6 +161,19 @@ fn kernel_and_host_agree_at_every_step() {
     kernel_equals_host(400, 1, true);
 }
 
+/// The same of the level `closing`; the one host looks every segment up, the
+/// other asks the filter.
+#[test]
+fn at_closing_kernel_and_host_agree_at_every_step() {
+    both(Level::Closing, 400, 5, SETTINGS, true, play);
+}
+
+#[test]
+#[ignore = "long: a hundred thousand sequences"]
+fn at_closing_kernel_and_host_agree_on_a_hundred_thousand_sequences() {
+    both(Level::Closing, 100_000, 6, SETTINGS, false, play);
+}
+
 #[test]
 #[ignore = "long: a million sequences"]
 fn kernel_and_host_agree_on_a_million_sequences() {
@@ -168,8 +182,8 @@ fn kernel_and_host_agree_on_a_million_sequences() {
 
 /// What holds on the host for any sequence; conservation is checked by the
 /// host itself, after every act.
-fn holds(setting: &Setting, steps: &[Step]) -> Result<usize, TestCaseError> {
-    let host = Host::new(SETTINGS);
+fn holds(level: Level, setting: &Setting, steps: &[Step]) -> Result<usize, TestCaseError> {
+    let host = Host::at(level, SETTINGS, Way::Fast);
     let mut records = Vec::new();
     let acts = play(setting, steps);
     for act in &acts {
@@ -194,7 +208,22 @@ fn holds(setting: &Setting, steps: &[Step]) -> Result<usize, TestCaseError> {
     host.sweep(LATER, Operation::Shutdown, &TIMERS);
     records.extend(host.records());
     one_record_each(&host, &records)?;
+    if level.is_closing() {
+        claims_no_silence(&records)?;
+    }
     Ok(acts.len())
+}
+
+/// What nobody listened for is not said.
+fn claims_no_silence(records: &[Record]) -> Result<(), TestCaseError> {
+    for record in records {
+        let ending = facts::outcome(&record.copy).map(|outcome| outcome.ending);
+        let suspects = record.event == Event::HalfOpenSuspected as u8;
+        if suspects || ending == Some(Ending::HalfOpenSilent) {
+            return Err(TestCaseError::fail(format!("claims silence: {record:?}")));
+        }
+    }
+    Ok(())
 }
 
 /// Every connection yields exactly one ending, every TIME_WAIT one sequel.
@@ -257,11 +286,22 @@ fn the_fast_way_comes_to_the_same() {
 
 #[test]
 fn connections_are_conserved_and_blind_resets_end_nothing() {
-    each(2_000, 3, holds);
+    each(2_000, 3, |setting, steps| {
+        holds(Level::Full, setting, steps)
+    });
+}
+
+#[test]
+fn at_closing_connections_are_conserved_and_nobody_is_called_silent() {
+    each(2_000, 7, |setting, steps| {
+        holds(Level::Closing, setting, steps)
+    });
 }
 
 #[test]
 #[ignore = "long: a million sequences on the host"]
 fn the_same_for_a_million_sequences() {
-    each(1_000_000, 4, holds);
+    each(1_000_000, 4, |setting, steps| {
+        holds(Level::Full, setting, steps)
+    });
 }

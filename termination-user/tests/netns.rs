@@ -4,6 +4,8 @@
 
 #[path = "netns/check.rs"]
 mod check;
+#[path = "netns/closing.rs"]
+mod closing;
 #[path = "netns/crossing.rs"]
 mod crossing;
 #[path = "netns/endings.rs"]

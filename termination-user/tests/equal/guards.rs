@@ -14,7 +14,7 @@ use termination_common::{
     counters::{self, Counters},
     engine::guard::Guarded,
     exchange::Operation,
-    policy::{Settings, setting},
+    policy::{Level, Settings, setting},
     segment::{Segment, mark},
     serial::{after, before},
 };
@@ -315,12 +315,19 @@ fn the_same_for_a_million_sequences() {
 
 #[test]
 fn the_kernel_drops_what_the_host_does() {
-    both(300, 7, guards(setting::ARMED), true, at_server);
+    both(Level::Full, 300, 7, guards(setting::ARMED), true, at_server);
 }
 
 #[test]
 fn and_counts_what_it_would() {
-    both(100, 8, guards(setting::DRY_RUN), false, at_server);
+    both(
+        Level::Full,
+        100,
+        8,
+        guards(setting::DRY_RUN),
+        false,
+        at_server,
+    );
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::{
     io::Write as _,
     os::unix::net::UnixStream,
     path::PathBuf,
-    process::{ExitStatus, Stdio},
+    process::{ExitStatus, Output, Stdio},
 };
 
 use serde_json::Value;
@@ -41,6 +41,22 @@ impl Observer {
     pub(crate) fn start_with(&mut self, arguments: &[&str]) {
         assert!(self.child.is_none(), "it runs already");
         self.child = Some(self.command().args(arguments).spawn().unwrap());
+    }
+
+    /// A start that fails; returns what it says.
+    #[track_caller]
+    pub(crate) fn refused(&self, arguments: &[&str]) -> String {
+        let mut command = self.command();
+        let child = command
+            .args(arguments)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let Output { status, stderr, .. } = child.wait_with_output().unwrap();
+        let said = String::from_utf8(stderr).unwrap();
+        assert_eq!(status.code(), Some(1), "{said}");
+        assert_eq!(said.lines().count(), 1, "one sentence: {said}");
+        said
     }
 
     /// Starts it so that its words can be read when it has stopped

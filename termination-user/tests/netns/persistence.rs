@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    process::{Command, Output, Stdio},
+    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
@@ -22,22 +22,6 @@ use crate::{
 const SIGTERM: i32 = 15;
 const CLIENT_FIRST: Expected = ("graceful", "originator", None, Some("originator"));
 const SERVER_FIRST: Expected = ("graceful", "responder", None, Some("responder"));
-
-/// A start that fails; returns what it says.
-#[track_caller]
-pub(crate) fn refused(observer: &Observer, arguments: &[&str]) -> String {
-    let mut command = observer.command();
-    let child = command
-        .args(arguments)
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let Output { status, stderr, .. } = child.wait_with_output().unwrap();
-    let said = String::from_utf8(stderr).unwrap();
-    assert_eq!(status.code(), Some(1), "{said}");
-    assert_eq!(said.lines().count(), 1, "one sentence: {said}");
-    said
-}
 
 /// The programs that are pinned, by inode: each pin has its own.
 fn programs(observer: &Observer) -> Vec<(String, u64)> {
@@ -203,12 +187,12 @@ fn the_second_controller_is_refused() {
     let pair = Pair::new().unwrap();
     let observer = Observer::persistent(&pair.server, &[]);
     let pid = observer.status()["pid"].to_string();
-    let said = refused(&observer, &[]);
+    let said = observer.refused(&[]);
     assert!(said.contains(&format!("(pid {pid})")), "{said}");
     // Another socket does not help.
     let other = Observer::new(&pair.server.namespace, &pair.server.interface, &[], false);
     let pins = observer.pins.as_ref().unwrap().to_str().unwrap();
-    let said = refused(&other, &["--persist", "--pin-dir", pins]);
+    let said = other.refused(&["--persist", "--pin-dir", pins]);
     assert!(said.contains(&format!("(pid {pid})")), "{said}");
     assert!(said.contains("--pin-dir"), "{said}");
 }
@@ -220,7 +204,7 @@ fn another_layout_is_refused_and_may_be_forgotten() {
     observer.kill();
     let pins = observer.pins.clone().unwrap();
     fs::create_dir_all(pins.join("v999/maps")).unwrap();
-    let said = refused(&observer, &[]);
+    let said = observer.refused(&[]);
     assert!(
         said.contains("v999") && said.contains("--takeover=fresh"),
         "{said}"
@@ -231,13 +215,13 @@ fn another_layout_is_refused_and_may_be_forgotten() {
     let maps = pins.join("v1/maps");
     fs::rename(maps.join("HOT"), maps.join("KEPT")).unwrap();
     fs::rename(maps.join("COLD"), maps.join("HOT")).unwrap();
-    let said = refused(&observer, &[]);
+    let said = observer.refused(&[]);
     assert!(
         said.contains("HOT has 4096 entries of 4 + 136 bytes (Array), not 4096 entries of 4 + 64"),
         "{said}"
     );
     fs::remove_file(maps.join("HOT")).unwrap();
-    let said = refused(&observer, &[]);
+    let said = observer.refused(&[]);
     assert!(said.contains("has no HOT"), "{said}");
 
     observer.start_with(&["--takeover=fresh"]);
@@ -253,7 +237,7 @@ fn another_namespace_is_refused() {
     let client = &pair.client;
     let other = Observer::new(&client.namespace, &client.interface, &[], false);
     let pins = observer.pins.as_ref().unwrap().to_str().unwrap();
-    let said = refused(&other, &["--persist", "--pin-dir", pins]);
+    let said = other.refused(&["--persist", "--pin-dir", pins]);
     assert!(said.contains("another network namespace"), "{said}");
 }
 

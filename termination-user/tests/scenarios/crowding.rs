@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use termination_common::{
     counters::{self, Counters, Event, Loss},
     exchange::{Operation, Record},
-    policy::{Settings, Timers},
+    policy::{Level, Settings, Timers},
     segment::Flags,
     slot::Slot,
     taxonomy::{Ending, Outcome},
@@ -15,7 +15,7 @@ use termination_user::report::{Clock, Report};
 
 use crate::machine::{
     Hook, Host, Sight,
-    kernel::{Kernel, kernel},
+    kernel::{Kernel, kernel_at},
     since,
 };
 
@@ -170,7 +170,7 @@ fn overdue(machine: &mut impl Machine) {
 #[test]
 fn what_had_ended_is_displaced_by_nobody() {
     overdue(&mut Host::new(SETTINGS));
-    let mut kernel = kernel();
+    let mut kernel = kernel_at(Level::Full);
     kernel.set(SETTINGS);
     overdue(&mut *kernel);
 }
@@ -181,8 +181,8 @@ fn a_flood_crowds_out_only_attempts_and_loses_no_count_on_the_host() {
 }
 
 #[test]
-fn the_same_in_the_kernel() {
-    let mut kernel = kernel();
+fn the_same_in_the_kernel_at(Level::Full) {
+    let mut kernel = kernel_at(Level::Full);
     kernel.set(SETTINGS);
     flood(&mut *kernel);
 }

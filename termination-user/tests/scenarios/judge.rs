@@ -20,10 +20,11 @@ use termination_common::{
     counters::Event,
     engine::{ELSEWHERE, guard::Guarded},
     exchange::Record,
-    facts,
+    facts::{self, closing},
+    policy::Level,
     slot::{Slot, bit},
     state::fact,
-    taxonomy::{By, Ending, Outcome, Sequel, Verdict},
+    taxonomy::{By, Ending, Outcome, Phase, Sequel, Verdict},
     zeek,
 };
 
@@ -36,19 +37,28 @@ const COMMONPLACE: [&str; 4] = [
 ];
 
 /// What came out against what was expected, line by line.
-pub(crate) fn compare(expected: &[&str], records: &[Record], live: &[Slot]) -> Result<(), String> {
+pub(crate) fn compare(
+    level: Level,
+    expected: &[&str],
+    records: &[Record],
+    live: &[Slot],
+) -> Result<(), String> {
     let asked = |event: &str| expected.contains(&event) || !COMMONPLACE.contains(&event);
     let came = records
         .iter()
-        .map(line)
+        .map(|record| line(level, record))
         .filter(|line| line.parts[0].0 != "event" || asked(&line.parts[0].1))
-        .chain(live.iter().map(living))
+        .chain(live.iter().map(|slot| living(level, slot)))
         .collect();
     lines(expected, came)
 }
 
 /// The same, of endings and TIME_WAITs alone.
-pub(crate) fn compare_endings(expected: &[&str], records: &[Record]) -> Result<(), String> {
+pub(crate) fn compare_endings(
+    level: Level,
+    expected: &[&str],
+    records: &[Record],
+) -> Result<(), String> {
     let is_record = |line: &&str| {
         let first = line.split(' ').next().unwrap_or_default();
         first == "time_wait" || Ending::from_name(first).is_some()
@@ -56,7 +66,7 @@ pub(crate) fn compare_endings(expected: &[&str], records: &[Record]) -> Result<(
     let expected: Vec<_> = expected.iter().copied().filter(is_record).collect();
     let came = records
         .iter()
-        .map(line)
+        .map(|record| line(level, record))
         .filter(|line| line.parts[0].0 != "event")
         .collect();
     lines(&expected, came)
@@ -123,12 +133,12 @@ impl std::fmt::Display for Line {
     }
 }
 
-fn line(record: &Record) -> Line {
+fn line(level: Level, record: &Record) -> Line {
     match Event::ALL
         .iter()
         .find(|&&event| event as u8 == record.event)
     {
-        Some(Event::Ending) => ending(&record.copy),
+        Some(Event::Ending) => ending(level, &record.copy),
         Some(Event::TimeWait) => {
             let sequel = Sequel::from_number(record.detail).expect("a sequel");
             let restarts = facts::restarts(&record.copy);
@@ -168,16 +178,16 @@ fn line(record: &Record) -> Line {
     }
 }
 
-fn living(slot: &Slot) -> Line {
+fn living(level: Level, slot: &Slot) -> Line {
     let state = facts::live_state(&slot.hot).name().into();
     let mut parts = vec![("live", state)];
-    parts.extend(accounts(slot));
+    parts.extend(accounts(level, slot));
     let elsewhere = slot.cold.outcome & ELSEWHERE != 0;
     parts.push(("elsewhere", u8::from(elsewhere).to_string()));
     Line { parts }
 }
 
-fn ending(slot: &Slot) -> Line {
+fn ending(level: Level, slot: &Slot) -> Line {
     let Outcome {
         ending,
         by,
@@ -187,10 +197,14 @@ fn ending(slot: &Slot) -> Line {
         evidence,
         holder,
     } = facts::outcome(slot).expect("an ended slot has an outcome");
+    let phase = match level {
+        Level::Full => Some(phase),
+        Level::Closing => closing::phase(slot, &facts::outcome(slot).unwrap()),
+    };
     let mut parts = vec![
         ("ending", ending.name().to_owned()),
         ("by", by.name().to_owned()),
-        ("phase", phase.name().to_owned()),
+        ("phase", phase.map_or("-", Phase::name).to_owned()),
     ];
     parts.extend(verdict.map(|verdict| ("verdict", verdict.name().to_owned())));
     parts.extend(cause.map(|cause| ("cause", cause.name().to_owned())));
@@ -198,7 +212,7 @@ fn ending(slot: &Slot) -> Line {
     parts.extend(evidence.map(|name| ("evidence", name.to_owned())));
     let holder = Some(holder.name()).filter(|&name| name != "none");
     parts.extend(holder.map(|name| ("holder", name.to_owned())));
-    parts.extend(accounts(slot));
+    parts.extend(accounts(level, slot));
     let duration = facts::duration(slot, 0);
     parts.push(("duration", (duration / 1_000_000).to_string()));
     let ended = slot.cold.turned_at.saturating_sub(slot.cold.started_at);
@@ -206,23 +220,36 @@ fn ending(slot: &Slot) -> Line {
     Line { parts }
 }
 
-fn accounts(slot: &Slot) -> Vec<(&'static str, String)> {
+fn accounts(level: Level, slot: &Slot) -> Vec<(&'static str, String)> {
     let state = slot.state();
     let o = state.originator();
     let pair = |of: &dyn Fn(usize) -> String| format!("{}/{}", of(o), of(o ^ 1));
     let hot = |side: usize| slot.hot.half[side];
     let unknown = || "-".to_owned();
+    let alone = level.is_closing() && closing::was_left_alone(slot);
+    let bytes = |side| match level {
+        Level::Full => Some(facts::bytes(slot, side)),
+        Level::Closing => closing::bytes(slot, side),
+    };
+    let known = |count: Option<u64>| {
+        count
+            .filter(|_| !alone)
+            .map_or_else(unknown, |count| count.to_string())
+    };
     let mut parts = vec![
-        ("bytes", pair(&|side| facts::bytes(slot, side).to_string())),
-        ("segments", pair(&|side| hot(side).segments.to_string())),
+        (
+            "bytes",
+            pair(&|side| bytes(side).map_or_else(unknown, |count| count.to_string())),
+        ),
+        (
+            "segments",
+            pair(&|side| known(Some(hot(side).segments.into()))),
+        ),
         (
             "retransmits",
-            pair(&|side| slot.cold.half[side].retransmits.to_string()),
+            pair(&|side| known(Some(slot.cold.half[side].retransmits.into()))),
         ),
-        (
-            "lost",
-            pair(&|side| facts::lost(slot, side).map_or_else(unknown, |lost| lost.to_string())),
-        ),
+        ("lost", pair(&|side| known(facts::lost(slot, side)))),
     ];
     if let Some(close) = facts::half_close(slot) {
         let [a, b] = [close.fin_to_ack, close.fin_to_fin].map(|span| {

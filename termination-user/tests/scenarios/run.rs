@@ -6,7 +6,7 @@ use termination_common::{
     engine::guard::Guarded,
     exchange::{Operation, Record},
     facts,
-    policy::{Settings, Timers},
+    policy::{Level, Settings, Timers},
     taxonomy::{Ending, Outcome, Sequel, Verdict},
 };
 use termination_user::{
@@ -18,7 +18,7 @@ use termination_user::{
 use crate::{
     judge,
     language::{self, Act, Route},
-    machine::{Host, host::Way, kernel, since},
+    machine::{Host, host::Way, kernel_at, since},
     table::{self, Scenario},
 };
 
@@ -32,10 +32,10 @@ const TIMERS: Timers = Timers::DEFAULT;
 const LATER: u64 = 1_000_000_000_000_000;
 
 /// Runs `one` on each scenario, and says all that failed.
-fn each(one: impl Fn(&Scenario, Route) -> Result<(), String>) {
+fn each(scenarios: &[&Scenario], one: impl Fn(&Scenario, Route) -> Result<(), String>) {
     let mut failures = Vec::new();
     let mut runs = 0;
-    for scenario in table::all() {
+    for scenario in scenarios {
         for &route in scenario.routes() {
             runs += 1;
             let Scenario {
@@ -54,8 +54,17 @@ fn each(one: impl Fn(&Scenario, Route) -> Result<(), String>) {
 
 #[test]
 fn on_the_host_each_has_its_answer() {
-    each(|scenario, route| {
-        let mut host = Host::new(SETTINGS);
+    on_the_host(Level::Full);
+}
+
+#[test]
+fn at_closing_on_the_host_each_has_its_answer() {
+    on_the_host(Level::Closing);
+}
+
+fn on_the_host(level: Level) {
+    each(&table::at(level), |scenario, route| {
+        let mut host = Host::at(level, SETTINGS, Way::Fast);
         for act in language::read(scenario.packets, route) {
             step(&mut host, &act);
         }
@@ -65,7 +74,7 @@ fn on_the_host_each_has_its_answer() {
             .filter(|slot| slot.state().is_live())
             .collect();
         let mut records = host.records();
-        judge::compare(scenario.expected, &records, &live)?;
+        judge::compare(level, scenario.expected, &records, &live)?;
         host.sweep(LATER, Operation::Shutdown, &TIMERS);
         records.extend(host.records());
         counted_as_told(&records, &host.counters())
@@ -114,9 +123,27 @@ fn step(host: &mut Host, act: &Act) -> bool {
 
 #[test]
 fn in_the_kernel_each_has_the_same_state_and_records_at_every_step() {
-    each(|scenario, route| {
-        let mut host = Host::on(SETTINGS, Way::Whole);
-        let mut kernel = kernel();
+    in_the_kernel(Level::Full, &table::at(Level::Full), true);
+}
+
+#[test]
+fn at_closing_in_the_kernel_each_has_the_same_state_and_records_at_every_step() {
+    in_the_kernel(Level::Closing, &table::at(Level::Closing), true);
+}
+
+/// Those of the other level, whose answers are not theirs here; but no guard can
+/// be there.
+#[test]
+fn at_closing_host_and_kernel_agree_on_all_others_as_well() {
+    let guarded = |scenario: &&Scenario| scenario.packets.contains("guard ");
+    let others: Vec<_> = table::all().filter(|scenario| !guarded(scenario)).collect();
+    in_the_kernel(Level::Closing, &others, false);
+}
+
+fn in_the_kernel(level: Level, scenarios: &[&Scenario], answers: bool) {
+    each(scenarios, |scenario, route| {
+        let mut host = Host::at(level, SETTINGS, Way::Whole);
+        let mut kernel = kernel_at(level);
         kernel.set(SETTINGS);
         let before = kernel.counters();
         let mut records = Vec::new();
@@ -153,7 +180,10 @@ fn in_the_kernel_each_has_the_same_state_and_records_at_every_step() {
         same(&host.records(), &kernel.records(), || "last records".into())?;
         let counted = since(&before, &kernel.counters());
         same(&host.counters(), &counted, || "counters".into())?;
-        judge::compare(scenario.expected, &records, &live)
+        if !answers {
+            return Ok(());
+        }
+        judge::compare(level, scenario.expected, &records, &live)
     });
 }
 
@@ -179,12 +209,21 @@ fn same<T: PartialEq + std::fmt::Debug>(
 
 #[test]
 fn as_a_capture_each_has_its_answer() {
-    each(|scenario, route| {
+    as_a_capture(Level::Full);
+}
+
+#[test]
+fn at_closing_as_a_capture_each_has_its_answer() {
+    as_a_capture(Level::Closing);
+}
+
+fn as_a_capture(level: Level) {
+    each(&table::at(level), |scenario, route| {
         let acts = language::read(scenario.packets, route);
         if scenario.needs_hooks {
             return Ok(());
         }
-        let mut offline = Offline::new(&policy(), false);
+        let mut offline = Offline::new(&policy(), false).at(level);
         let mut records = Vec::new();
         let mut out = |record: &_| records.push(*record);
         for act in &acts {
@@ -205,7 +244,7 @@ fn as_a_capture_each_has_its_answer() {
             return Err(format!("open at the end: {open}"));
         }
         records.retain(|record| !was_open(record) && !was_waiting(record));
-        judge::compare_endings(scenario.expected, &records)
+        judge::compare_endings(level, scenario.expected, &records)
     });
 }
 

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use termination_common::{
     counters::{self, Counters},
-    policy::Settings,
+    policy::{Level, Settings},
     segment::Flags,
     wire::{
         Skip,
@@ -13,7 +13,7 @@ use termination_common::{
     },
 };
 
-use crate::machine::{Hook, Host, Sight, kernel, since};
+use crate::machine::{Hook, Host, Sight, kernel_at, since};
 
 const A: &str = "192.0.2.1:40000";
 const B: &str = "192.0.2.2:443";
@@ -124,7 +124,7 @@ fn hooks(bytes: &[u8]) -> &'static [Hook] {
 
 /// Through the kernel by a hook: what was counted, and nothing is in the table.
 fn counted(hook: Hook, bytes: &[u8]) -> Counters {
-    let mut kernel = kernel();
+    let mut kernel = kernel_at(Level::Full);
     kernel.set(Settings::DEFAULT);
     let before = kernel.counters();
     kernel.see(&sight(hook, Frame::v4(A, B)), bytes);
@@ -168,7 +168,7 @@ fn a_frame_cut_anywhere_is_the_same_to_both() {
                 let sight = sight(hook, Frame::v4(A, B));
                 let host = Host::new(Settings::DEFAULT);
                 host.see(&sight, bytes);
-                let kernel = kernel();
+                let kernel = kernel_at(Level::Full);
                 kernel.set(Settings::DEFAULT);
                 let before = kernel.counters();
                 kernel.see(&sight, bytes);

@@ -6,7 +6,7 @@ use std::{cell::RefCell, collections::BTreeSet};
 
 use termination_common::{
     driver,
-    policy::Settings,
+    policy::{Level, Settings},
     segment::{Flags, Segment},
     slot::{Cold, Half},
     state::Snapshot,
@@ -16,7 +16,7 @@ use termination_common::{
 
 use crate::machine::{
     Hook, Host, Sight,
-    host::{Line, Place, parse},
+    host::{Line, Place, Way, parse},
 };
 
 /// How many were touched.
@@ -32,12 +32,16 @@ struct Touches {
     locked: u32,
     /// Places in the ring.
     records: u32,
+    /// Words of the attention filter.
+    filter: usize,
 }
 
 /// A table that knows what of it was touched.
 struct Touched<'a> {
     host: &'a Host,
     seen: RefCell<Seen>,
+    /// Others keep changing the filter.
+    contended: bool,
 }
 
 /// Which ones: what is touched once is in the cache.
@@ -48,6 +52,7 @@ struct Seen {
     cold: BTreeSet<u32>,
     locked: u32,
     records: u32,
+    filter: BTreeSet<u32>,
 }
 
 impl Touched<'_> {
@@ -59,6 +64,7 @@ impl Touched<'_> {
             cold: seen.cold.len(),
             locked: seen.locked,
             records: seen.records,
+            filter: seen.filter.len(),
         }
     }
 }
@@ -154,6 +160,28 @@ impl Memory for Touched<'_> {
     fn now(&self) -> u64 {
         self.host.now()
     }
+
+    fn level(&self) -> Level {
+        self.host.level()
+    }
+
+    fn attention_mask(&self) -> u32 {
+        self.host.attention_mask()
+    }
+
+    fn attention(&self, index: u32) -> u64 {
+        self.seen.borrow_mut().filter.insert(index);
+        self.host.attention(index)
+    }
+
+    fn attention_exchange(&self, index: u32, old: u64, new: u64) -> bool {
+        self.seen.borrow_mut().locked += 1;
+        !self.contended && self.host.attention_exchange(index, old, new)
+    }
+
+    fn attention_fill(&self, index: u32) {
+        self.host.attention_fill(index);
+    }
 }
 
 const CLIENT: &str = "10.0.0.1:40000";
@@ -161,6 +189,11 @@ const SERVER: &str = "10.0.0.2:80";
 
 /// What this segment touches.
 fn touches(host: &Host, frame: Frame) -> Touches {
+    touches_while(host, frame, false)
+}
+
+/// The same; `contended`: while others keep changing the filter.
+fn touches_while(host: &Host, frame: Frame, contended: bool) -> Touches {
     let sight = Sight {
         frame,
         time: 1 << 40,
@@ -172,6 +205,7 @@ fn touches(host: &Host, frame: Frame) -> Touches {
     let touched = Touched {
         host,
         seen: RefCell::default(),
+        contended,
     };
     driver::observe(&touched, &mut segment);
     touched.touches()
@@ -188,6 +222,7 @@ fn no_segment_touches_more_than_it_must() {
             cold,
             locked,
             records,
+            filter: 0,
         }
     }
     let host = Host::new(Settings::DEFAULT);
@@ -265,11 +300,12 @@ fn no_segment_touches_more_than_it_must() {
                 cold,
                 locked,
                 records,
+                filter,
             },
             m,
         ) = (touches, most);
         let more = lines > m.lines || hot > m.hot || cold > m.cold;
-        if more || locked > m.locked || records > m.records {
+        if more || locked > m.locked || records > m.records || filter > 0 {
             dearer.push(format!("{name}: {touches:?}, at most {most:?}"));
         }
     }
@@ -278,4 +314,98 @@ fn no_segment_touches_more_than_it_must() {
         "dearer than it was:\n{}",
         dearer.join("\n")
     );
+}
+
+/// At the level `closing` an established segment touches one word of the filter
+/// and nothing else, and so does one of a connection that nobody has met; what
+/// begins and ends may touch as much as at the level `full`, and that word.
+#[test]
+fn at_closing_an_established_segment_touches_the_filter_alone() {
+    let host = Host::at(Level::Closing, Settings::DEFAULT, Way::Fast);
+    let there = || Frame::v4(CLIENT, SERVER).window(500);
+    let back = || Frame::v4(SERVER, CLIENT).window(500);
+    let (syn, ack, fin) = (Flags::SYN, Flags::ACK, Flags::FIN | Flags::ACK);
+    let filter = Touches {
+        filter: 1,
+        ..Touches::default()
+    };
+    let slot = |lines: usize, locked: u32, records: u32, filter: usize| Touches {
+        lines,
+        hot: 1,
+        cold: 1,
+        locked,
+        records,
+        filter,
+    };
+    let stranger = Frame::v4("10.0.0.3:1", SERVER).window(500).tcp(ack).ack(1);
+    let segments = [
+        ("stranger", stranger, filter),
+        ("SYN", there().tcp(syn).seq(100), slot(2, 4, 0, 1)),
+        (
+            "SYN-ACK",
+            back().tcp(syn | ack).seq(900).ack(101),
+            slot(1, 1, 0, 0),
+        ),
+        (
+            "ACK of SYN",
+            there().tcp(ack).seq(101).ack(901),
+            slot(1, 2, 0, 1),
+        ),
+        (
+            "data",
+            there().tcp(ack).seq(101).ack(901).payload(10),
+            filter,
+        ),
+        ("pure ACK", back().tcp(ack).seq(901).ack(111), filter),
+        (
+            "far on",
+            back().tcp(ack).seq(5_000_901).ack(777_111),
+            filter,
+        ),
+        (
+            "FIN",
+            there().tcp(fin).seq(900_131).ack(9),
+            slot(1, 2, 0, 1),
+        ),
+        (
+            "ACK of FIN",
+            back().tcp(ack).seq(9).ack(900_132),
+            slot(1, 1, 1, 1),
+        ),
+        (
+            "second FIN",
+            back().tcp(fin).seq(9).ack(900_132),
+            slot(1, 1, 0, 0),
+        ),
+        (
+            "last ACK",
+            there().tcp(ack).seq(900_132).ack(10),
+            slot(1, 2, 1, 1),
+        ),
+        ("stray", there().tcp(ack).seq(900_132).ack(10), filter),
+    ];
+    for (name, frame, most) in segments {
+        let found = touches(&host, frame);
+        println!("{name:<12} {found:?}");
+        assert_eq!(found, most, "{name}");
+    }
+}
+
+/// Who loses every exchange of the filter's word has attention all the same; who
+/// does when it needs none any more, keeps it.
+#[test]
+fn at_closing_a_set_is_never_lost() {
+    let host = Host::at(Level::Closing, Settings::DEFAULT, Way::Fast);
+    let there = || Frame::v4(CLIENT, SERVER).window(500);
+    let back = || Frame::v4(SERVER, CLIENT).window(500);
+    let ack = Flags::ACK;
+    let data = || there().tcp(ack).seq(101).ack(901).payload(10);
+    touches_while(&host, there().tcp(Flags::SYN).seq(100), true);
+    let attended = touches(&host, back().tcp(ack).seq(901).ack(101));
+    assert_eq!(attended.hot, 1, "it is looked up: {attended:?}");
+    touches(&host, back().tcp(Flags::SYN | ack).seq(900).ack(101));
+    touches_while(&host, there().tcp(ack).seq(101).ack(901), true);
+    assert_eq!(host.slots().len(), 1);
+    let later = touches(&host, data());
+    assert_eq!((later.hot, later.locked), (1, 0), "in vain: {later:?}");
 }

@@ -6,10 +6,12 @@ use std::{
 };
 
 use termination_common::{
+    attention,
     counters::{self, COUNT, Counters},
     driver,
+    engine::closing::{self, is_plain},
     exchange::{Operation, Record},
-    policy::{Settings, Timers},
+    policy::{Level, Settings, Timers},
     segment::{Fast, Segment, mark},
     slot::{Cold, Half, Hot, Slot, SlotId},
     state::Snapshot,
@@ -36,6 +38,8 @@ pub(crate) struct Host {
     records: RefCell<Vec<Record>>,
     pub(crate) settings: Settings,
     way: Way,
+    level: Level,
+    filter: Vec<Cell<u64>>,
     fast: Cell<u64>,
     meanwhile: RefCell<Option<Meanwhile>>,
 }
@@ -48,18 +52,22 @@ type Meanwhile = Box<dyn FnOnce(&Host)>;
 pub(crate) enum Way {
     /// The fast one if it is theirs, as everywhere but in a test.
     Fast,
-    /// All through the whole step: what the fast way is measured by.
+    /// All through the whole step: what the fast way is measured by. At the level
+    /// `closing`, all as far as their slot: what the filter is measured by.
     Whole,
 }
 
 impl Host {
     pub(crate) fn new(settings: Settings) -> Self {
-        Self::on(settings, Way::Fast)
+        Self::at(Level::Full, settings, Way::Fast)
     }
 
-    pub(crate) fn on(settings: Settings, way: Way) -> Self {
+    pub(crate) fn at(level: Level, settings: Settings, way: Way) -> Self {
+        let words = attention::words(LINES * LINE);
         Self {
             way,
+            level,
+            filter: (0..words).map(|_| Cell::new(0)).collect(),
             fast: Cell::new(0),
             meanwhile: RefCell::default(),
             lines: (0..LINES)
@@ -93,6 +101,9 @@ impl Host {
     }
 
     fn apply(&self, segment: &mut Segment, bytes: &[u8]) -> bool {
+        if self.level.is_closing() {
+            return self.apply_closing(segment, bytes);
+        }
         let short = Fast::of(segment);
         if let Some(read) = wire::fast(bytes) {
             let read = Fast {
@@ -114,6 +125,39 @@ impl Host {
             _ => driver::NOWHERE,
         };
         driver::observe_any(self, segment, near)
+    }
+
+    fn apply_closing(&self, segment: &mut Segment, bytes: &[u8]) -> bool {
+        if let Some(key) = wire::light(bytes, self.seed()) {
+            let same = attention::key(&segment.tuple, self.seed());
+            assert_eq!(key, same, "both parsers read the same");
+            assert!(is_plain(segment), "it may be left alone");
+            if self.way == Way::Fast && !driver::is_attended(self, key) {
+                self.fast.set(self.fast.get() + 1);
+                return false;
+            }
+        }
+        let wanted = self.way == Way::Whole || driver::is_wanted(self, segment);
+        wanted && driver::observe_any(self, segment, driver::NOWHERE)
+    }
+
+    /// The filter knows those who need attention, and counts nobody else; who was
+    /// left alone is known as one of whom nothing is known.
+    fn check_attention(&self) {
+        let mut expected = vec![0_u64; self.filter.len()];
+        for slot in 0..self.slots.len() as u32 {
+            let state = self.state(slot);
+            let (half, cold) = *self.slots[slot as usize].1.borrow();
+            if attention::wanted(state) {
+                let key = attention::key(&cold.tuple, self.seed());
+                let word = &mut expected[attention::index(key, self.attention_mask()) as usize];
+                *word = attention::with(*word, key);
+            } else if state.is_live() {
+                assert!(half.iter().all(closing::is_stale), "{half:?}");
+            }
+        }
+        let filter: Vec<_> = self.filter.iter().map(Cell::get).collect();
+        assert_eq!(filter, expected, "the filter is what the slots say");
     }
 
     /// Has this done between the next look for a slot on the fast way and the
@@ -164,6 +208,9 @@ impl Host {
         let states = || (0..self.slots.len() as u32).map(|slot| self.state(slot));
         assert!(states().all(|state| !state.is_locked()));
         let live = states().filter(|state| state.is_live()).count() as u64;
+        if self.level.is_closing() {
+            self.check_attention();
+        }
         let counters = self.counters().0;
         let begun = counters[counters::OPENED] + counters[counters::MIDSTREAM];
         assert_eq!(begun, live + self.counters().endings(), "conservation");
@@ -330,6 +377,26 @@ impl Memory for Host {
 
     fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    fn level(&self) -> Level {
+        self.level
+    }
+
+    fn attention_mask(&self) -> u32 {
+        self.filter.len() as u32 - 1
+    }
+
+    fn attention(&self, index: u32) -> u64 {
+        self.filter[index as usize].get()
+    }
+
+    fn attention_exchange(&self, index: u32, old: u64, new: u64) -> bool {
+        self.filter[index as usize].replace(new) == old
+    }
+
+    fn attention_fill(&self, index: u32) {
+        self.filter[index as usize].set(attention::FULL);
     }
 
     fn now(&self) -> u64 {

@@ -6,7 +6,7 @@ pub(crate) mod host;
 pub(crate) mod kernel;
 
 pub(crate) use host::Host;
-pub(crate) use kernel::{kernel, since};
+pub(crate) use kernel::{kernel_at, since};
 
 use termination_common::{
     exchange::Record,

@@ -3,6 +3,7 @@
 
 mod attempts;
 mod closes;
+mod closing;
 mod discovered;
 mod doubts;
 mod fine;
@@ -14,6 +15,8 @@ mod resets;
 mod silence;
 mod strange;
 mod time_wait;
+
+use termination_common::policy::Level;
 
 use crate::language::{ROUTES, Route};
 
@@ -63,7 +66,15 @@ impl Scenario {
     }
 }
 
-/// All of them.
+/// Those of a level.
+pub(crate) fn at(level: Level) -> Vec<&'static Scenario> {
+    match level {
+        Level::Full => all().collect(),
+        Level::Closing => closing::TABLE.iter().collect(),
+    }
+}
+
+/// All of the level `full`.
 pub(crate) fn all() -> impl Iterator<Item = &'static Scenario> {
     [
         attempts::TABLE,
