@@ -14,11 +14,60 @@ mod harness;
 mod segments;
 
 use harness::{Part, Programs};
+use termination_common::policy::Level;
 
 /// Runs of each program.
 const RUNS: u32 = 400;
 /// Frames of a run: a fraction of a millisecond.
 const FRAMES: u32 = 2000;
+
+/// At the level `closing` it costs less than half of what it does at `full`, the
+/// harness taken off both.
+#[test]
+fn at_closing_an_established_segment_costs_less_than_half() {
+    const NEED: &str = "these tests need root and BPF";
+    let full = Programs::load(1 << 10, 1 << 16, &["full", "drawn"]).expect(NEED);
+    let closing = Programs::load_at(Level::Closing, 1 << 10, 1 << 16, &["full"]).expect(NEED);
+    let mut runners = [
+        full.kernel.runner("drawn").unwrap(),
+        closing.kernel.runner("full").unwrap(),
+        full.kernel.runner("full").unwrap(),
+    ];
+    let mut part = Part {
+        frames: 1,
+        ..Part::default()
+    };
+    let [data, ack] = segments::established();
+    for runner in &mut runners {
+        for kind in segments::handshake() {
+            runner.run(&kind, part).unwrap();
+        }
+        for kind in [&data, &ack] {
+            let early = Part {
+                frames: segments::EARLY,
+                ..part
+            };
+            runner.run(kind, early).unwrap();
+        }
+    }
+    part.from = u64::from(segments::EARLY);
+    part.frames = FRAMES;
+    let mut best = [f64::MAX; 3];
+    for _ in 0..RUNS {
+        for (best, runner) in best.iter_mut().zip(&mut runners) {
+            let took = runner.run(&data, part).unwrap().as_secs_f64();
+            *best = best.min(took * 1e9 / f64::from(FRAMES));
+        }
+        for runner in &mut runners {
+            runner.run(&ack, part).unwrap();
+        }
+        part.from += u64::from(FRAMES);
+    }
+    let [floor, closing, full] = best;
+    let (closing, full) = (closing - floor, full - floor);
+    println!("data above the draw: closing {closing:.1} ns, full {full:.1} ns");
+    assert!(closing < full / 2.0, "{closing:.1} ns of {full:.1} ns");
+}
 
 /// An established segment that the caches hold costs less than the same in a BPF
 /// hash map; of both, half a packet's parse and the harness are the same.

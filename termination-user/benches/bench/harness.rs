@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use termination_common::{
     counters::Counters,
     exchange::{Operation, SWEEP_BATCH},
-    policy::{Settings, Timers},
+    policy::{Level, Settings, Timers},
 };
 use termination_lab::Namespace;
 use termination_user::control::{
@@ -130,7 +130,17 @@ impl Runner<'_> {
 impl Programs {
     /// Loads the object with a table of `slots`, and the named programs.
     pub(crate) fn load(slots: u32, ring: u32, names: &[&'static str]) -> Result<Self> {
-        let sizes = Sizes::new(slots, ring)?;
+        Self::load_at(Level::Full, slots, ring, names)
+    }
+
+    /// The same at a level.
+    pub(crate) fn load_at(
+        level: Level,
+        slots: u32,
+        ring: u32,
+        names: &[&'static str],
+    ) -> Result<Self> {
+        let sizes = Sizes::new(slots, ring)?.at(level);
         let (loaded, mut programs, ring) = load::load(load::BENCH_OBJECT, sizes, false)?;
         let namespace = Namespace::new("bench")?;
         let mut links = Vec::new();

@@ -4,17 +4,26 @@
 use std::{collections::BTreeMap, ops::Range};
 
 use serde_json::{Value, json};
+use termination_common::policy::Level;
 
 use crate::{
     frame::Kind,
     harness::{
-        Programs, Result, last_cpu, nanoseconds, progress, spread_json, stay_on, with_spread,
+        Part, Programs, Result, last_cpu, nanoseconds, progress, spread_json, stay_on, with_spread,
     },
     segments::{EARLY, established, finish, handshake, reset},
 };
 
-/// Programs in the order of the columns; the second is taken off those after it.
-const PROGRAMS: [&str; 6] = ["empty", "drawn", "parse", "full", "hash", "lru"];
+/// What is run, in this order; the second is taken off those after it, which are
+/// the columns. `closing` is `full`, loaded at the level `closing`.
+const PROGRAMS: [&str; 8] = [
+    "empty", "drawn", "parse", CLOSING, "full", "floor", "hash", "lru",
+];
+const CLOSING: &str = "closing";
+
+/// While established segments are measured at the level `closing`, so many other
+/// connections are half closed: one in this power of two (0.8 %).
+const CLOSING_SHIFT: u32 = 7;
 
 /// Slots for so many connections, as one would choose them: four times as many,
 /// so that every connection finds room, and those that linger too. The hash maps
@@ -46,24 +55,74 @@ pub(crate) fn run(options: &Options, quick: bool) -> Result<Value> {
         (shifts, _) => shifts,
     };
     stay_on(last_cpu())?;
+    let loaded = PROGRAMS.map(|name| if name == CLOSING { "full" } else { name });
+    let loaded = without_twins(&loaded);
     let mut figures = Vec::new();
-    println!("nanoseconds a packet; `empty` is the harness, `drawn` what the others are above:");
-    println!("it draws the connection. Median of {lives} lives ± the farther end\n");
+    println!("nanoseconds a packet above a program that only draws the connection; median of");
+    println!("{lives} lives ± the farther end. closing: while 0.8 % of other connections are half");
+    println!("closed; floor: parse, find, lock and write, and ask nothing\n");
     for &shift in shifts {
         // Nobody reads the ring: endings are counted, and reported when swept.
-        let programs = Programs::load(slots(shift), 8 << 20, &PROGRAMS)?;
+        let slots = slots(shift);
+        let programs = Both {
+            full: Programs::load(slots, 8 << 20, &loaded)?,
+            closing: Programs::load_at(Level::Closing, slots, 8 << 20, &["full"])?,
+        };
         let rows = measure(&programs, shift, lives)?;
         print(shift, &rows);
         figures.push(json!({ "connections": 1_u32 << shift,
-            "slots": programs.loaded.table.slots(), "rows": rows_json(&rows) }));
+            "slots": slots, "rows": rows_json(&rows) }));
     }
     Ok(json!({ "lives": lives, "tables": figures }))
+}
+
+/// The programs at both levels.
+struct Both {
+    full: Programs,
+    closing: Programs,
+}
+
+impl Both {
+    fn run(&self, name: &'static str, kind: &Kind, shift: u32, rounds: Range<u32>) -> Result<f64> {
+        match name {
+            CLOSING => self.closing.run("full", kind, shift, rounds),
+            _ => self.full.run(name, kind, shift, rounds),
+        }
+    }
+
+    /// Opens further connections at the level `closing`, and closes them half.
+    fn half_close(&self, shift: u32) -> Result<()> {
+        let others = shift.saturating_sub(CLOSING_SHIFT);
+        let part = Part {
+            first: 1 << shift,
+            shift: others,
+            frames: 1 << others,
+            ..Part::default()
+        };
+        let [fin, ..] = finish(0);
+        let mut runner = self.closing.kernel.runner("full")?;
+        for kind in handshake().iter().chain([&fin]) {
+            runner.run(kind, part)?;
+        }
+        Ok(())
+    }
+}
+
+/// Each once.
+fn without_twins(names: &[&'static str]) -> Vec<&'static str> {
+    let mut once: Vec<&'static str> = Vec::new();
+    for name in names {
+        if !once.contains(name) {
+            once.push(name);
+        }
+    }
+    once
 }
 
 /// Per kind of packet, per program: nanoseconds of each life.
 type Rows = Vec<(&'static str, BTreeMap<&'static str, Vec<f64>>)>;
 
-fn measure(programs: &Programs, shift: u32, lives: u32) -> Result<Rows> {
+fn measure(programs: &Both, shift: u32, lives: u32) -> Result<Rows> {
     let mut rows: Rows = Vec::new();
     for life in 1..=lives {
         progress(&format!(
@@ -74,6 +133,7 @@ fn measure(programs: &Programs, shift: u32, lives: u32) -> Result<Rows> {
         for kind in handshake() {
             run_all(programs, &mut rows, &kind, shift, 0..1)?;
         }
+        programs.half_close(shift)?;
         for (mut kind, name) in established().into_iter().zip(["early data", "early ACK"]) {
             kind.name = name;
             run_all(programs, &mut rows, &kind, shift, 0..EARLY)?;
@@ -84,18 +144,20 @@ fn measure(programs: &Programs, shift: u32, lives: u32) -> Result<Rows> {
         for kind in finish(EARLY + rounds) {
             run_all(programs, &mut rows, &kind, shift, 0..1)?;
         }
-        let (time, freed) = programs.clear()?;
+        let (time, freed) = programs.full.clear()?;
+        programs.closing.clear()?;
         if freed > 0 {
             push(&mut rows, "sweep", "full", nanoseconds(time) / freed as f64);
         }
         // To the hash maps, these are not new.
         for kind in handshake() {
-            for program in ["full", "hash", "lru"] {
+            for program in [CLOSING, "full", "hash", "lru"] {
                 programs.run(program, &kind, shift, 0..1)?;
             }
         }
         run_all(programs, &mut rows, &reset(), shift, 0..1)?;
-        programs.clear()?;
+        programs.full.clear()?;
+        programs.closing.clear()?;
     }
     if shift == 0 {
         // A single packet is no measurement.
@@ -105,7 +167,7 @@ fn measure(programs: &Programs, shift: u32, lives: u32) -> Result<Rows> {
 }
 
 fn run_all(
-    programs: &Programs,
+    programs: &Both,
     rows: &mut Rows,
     kind: &Kind,
     shift: u32,
@@ -132,20 +194,39 @@ fn push(rows: &mut Rows, name: &'static str, program: &'static str, value: f64) 
 }
 
 fn print(shift: u32, rows: &Rows) {
+    let columns = &PROGRAMS[2..];
     print!("{:<14}", format!("{} conns", 1_u32 << shift));
-    for program in PROGRAMS {
+    for program in columns {
         print!(" {program:>10}");
     }
     println!();
     for (name, programs) in rows {
         print!("{name:<14}");
-        for program in PROGRAMS {
-            let text = programs.get(program).map(|values| with_spread(values, 0));
-            print!(" {:>10}", text.as_deref().unwrap_or("-"));
+        for program in columns {
+            let text = match programs.get(program) {
+                // What it knows of is established segments alone.
+                Some(values) if *program != "floor" || is_plain(name) => with_spread(values, 0),
+                _ => "-".to_owned(),
+            };
+            print!(" {text:>10}");
         }
         println!();
     }
-    println!();
+    let all = |program| {
+        let rows = rows.iter().filter_map(|(_, programs)| programs.get(program));
+        rows.flatten().copied().collect::<Vec<_>>()
+    };
+    let (empty, drawn) = (all("empty"), all("drawn"));
+    println!(
+        "(an empty program {}, one that draws {})\n",
+        with_spread(&empty, 0),
+        with_spread(&drawn, 0)
+    );
+}
+
+/// An established segment.
+fn is_plain(name: &str) -> bool {
+    established().iter().any(|kind| kind.name == name)
 }
 
 fn rows_json(rows: &Rows) -> Value {

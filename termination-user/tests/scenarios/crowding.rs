@@ -181,7 +181,7 @@ fn a_flood_crowds_out_only_attempts_and_loses_no_count_on_the_host() {
 }
 
 #[test]
-fn the_same_in_the_kernel_at(Level::Full) {
+fn the_same_in_the_kernel() {
     let mut kernel = kernel_at(Level::Full);
     kernel.set(SETTINGS);
     flood(&mut *kernel);
