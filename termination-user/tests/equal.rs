@@ -254,7 +254,7 @@ fn one_record_each(host: &Host, records: &[Record]) -> Result<(), TestCaseError>
 /// The fast way against the whole step, on the host alone: for those who cannot
 /// load programs, and for the mutation check.
 fn fast_equals_whole(setting: &Setting, steps: &[Step]) -> Result<usize, TestCaseError> {
-    let whole = Host::on(SETTINGS, Way::Whole);
+    let whole = Host::at(Level::Full, SETTINGS, Way::Whole);
     let fast = Host::new(SETTINGS);
     let acts = play(setting, steps);
     for act in &acts {

@@ -3,7 +3,11 @@
 
 use crate::{
     counters::{self, Event, Loss},
-    engine::{self, Effects, Flow, closing::{is_plain, may_rest}, linger},
+    engine::{
+        self, Effects, Flow,
+        closing::{is_plain, may_rest},
+        linger,
+    },
     segment::Segment,
     slot::bit,
     state::{Snapshot, fact},

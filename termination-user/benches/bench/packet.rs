@@ -213,7 +213,9 @@ fn print(shift: u32, rows: &Rows) {
         println!();
     }
     let all = |program| {
-        let rows = rows.iter().filter_map(|(_, programs)| programs.get(program));
+        let rows = rows
+            .iter()
+            .filter_map(|(_, programs)| programs.get(program));
         rows.flatten().copied().collect::<Vec<_>>()
     };
     let (empty, drawn) = (all("empty"), all("drawn"));

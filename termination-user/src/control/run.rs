@@ -207,7 +207,7 @@ impl Session {
             netns: self.netns.as_ref().map(|netns| netns.name().to_owned()),
             namespace: self.netns.as_ref().map(Arc::clone),
             tunnels: self.options.tunnels,
-            level: sizes.level,
+            level: loaded.sizes.level,
             level_asked: self.options.level.is_some(),
             policy: self.options.policy.clone(),
             pinned: self.pins.as_ref().map(|pins| pins.directory().to_owned()),

@@ -10,7 +10,6 @@ use termination_lab::{
 use crate::{
     check::{Expected, check},
     observer::Observer,
-    persistence::refused,
 };
 
 const CLIENT_FIRST: Expected = ("graceful", "originator", None, Some("originator"));
@@ -84,7 +83,7 @@ fn a_reboot_begins_anew_whatever_is_left_on_disk() {
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("is not running"), "{said}");
     // Not mounted yet: said, and nothing is made on the disk.
-    let said = refused(&observer, &persist);
+    let said = observer.refused(&persist);
     assert!(
         said.contains("is not in a bpffs") && said.contains("mount -t bpf"),
         "{said}"
