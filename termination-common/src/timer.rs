@@ -11,7 +11,7 @@ use crate::{
         reset::only_syn_acks,
     },
     policy::{Level, Timers},
-    serial::latest,
+    serial::{after, latest},
     slot::{Half, Hot, Pending, bit},
     state::{Snapshot, fact},
     taxonomy::{By, Cause, Ending, Evidence, Sequel},
@@ -66,13 +66,18 @@ fn silence(half: &[Half; 2], state: Snapshot, timers: &Timers) -> (Ending, Tick,
             (Ending::Unanswered, timers.syn_sent, responder)
         };
     }
-    if !state.is(fact::ONE_SIDED) {
-        if a.is(bit::UNANSWERED) {
-            return (Ending::HalfOpenSilent, timers.half_open, 1);
-        }
-        if b.is(bit::UNANSWERED) {
-            return (Ending::HalfOpenSilent, timers.half_open, 0);
-        }
+    let (a_waits, b_waits) = (a.is(bit::UNANSWERED), b.is(bit::UNANSWERED));
+    if !state.is(fact::ONE_SIDED) && (a_waits || b_waits) {
+        let silent = if a_waits != b_waits {
+            usize::from(a_waits)
+        } else if a.last == b.last {
+            // Nothing tells them apart.
+            responder
+        } else {
+            // Both wait: whoever has given up first.
+            usize::from(after(a.last, b.last))
+        };
+        return (Ending::HalfOpenSilent, timers.half_open, silent);
     }
     (Ending::IdleExpired, timers.established_idle, 0)
 }

@@ -92,7 +92,7 @@ pub(crate) fn kernel_at(level: Level) -> MutexGuard<'static, Kernel> {
 /// their own (`cargo xtask kernels`).
 fn verifier_is_new() -> bool {
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    let mut numbers = release.split(['.', '-']).map(|word| word.parse::<u32>());
+    let mut numbers = release.split(['.', '-']).map(str::parse::<u32>);
     match (numbers.next(), numbers.next()) {
         (Some(Ok(major)), Some(Ok(minor))) => (major, minor) >= (6, 12),
         _ => true,

@@ -28,6 +28,8 @@ pub(super) enum Kind {
     Empty,
     /// `termination run`, and every ending as JSON into a file.
     Termination,
+    /// The same at the level `closing`.
+    Closing,
     /// libbpf-tools' tcplife: one line a connection.
     Tcplife,
     /// libbpf-tools' tcpstates: one line a change of state.
@@ -39,9 +41,10 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 6] = [
+    pub(super) const ALL: [Self; 7] = [
         Self::Empty,
         Self::Termination,
+        Self::Closing,
         Self::Tcplife,
         Self::Tcpstates,
         Self::Conntrack,
@@ -52,6 +55,7 @@ impl Kind {
         match self {
             Self::Empty => "empty",
             Self::Termination => "termination",
+            Self::Closing => "closing",
             Self::Tcplife => "tcplife",
             Self::Tcpstates => "tcpstates",
             Self::Conntrack => "conntrack",
@@ -91,7 +95,9 @@ impl<'a> Observer<'a> {
         };
         match kind {
             Kind::Empty => observer.empty(&pair.server, &programs.bench)?,
-            Kind::Termination => observer.termination(&pair.server, &programs.termination)?,
+            Kind::Termination | Kind::Closing => {
+                observer.termination(&pair.server, &programs.termination)?;
+            }
             Kind::Tcplife | Kind::Tcpstates => observer.tool(port)?,
             Kind::Conntrack => observer.conntrack()?,
             Kind::Tcpdump => observer.tcpdump(&pair.server)?,
@@ -135,6 +141,9 @@ impl<'a> Observer<'a> {
         let mut run = inside(self.namespace, program);
         run.args(["run", "--quiet", "-i", &end.interface, "--socket"])
             .arg(&self.socket);
+        if self.kind == Kind::Closing {
+            run.args(["--level", "closing"]);
+        }
         self.spawn(&mut run)?;
         self.answers(program)?;
         let mut events = inside(self.namespace, program);
@@ -267,13 +276,13 @@ impl<'a> Observer<'a> {
         // The follower first: it shall not hear of the end of the others.
         self.children.reverse();
         let told = match self.kind {
-            Kind::Termination => self.told()?,
+            Kind::Termination | Kind::Closing => self.told()?,
             _ => 0,
         };
         self.stop()?;
         match self.kind {
             Kind::Empty => Ok(None),
-            Kind::Termination => Ok(Some(told)),
+            Kind::Termination | Kind::Closing => Ok(Some(told)),
             // Some hold back a part of their output until they end.
             _ => self.told().map(Some),
         }
@@ -319,7 +328,7 @@ impl<'a> Observer<'a> {
         }
         let file = File::open(&self.output)?;
         let is_ending = |line: &str| match self.kind {
-            Kind::Termination => line.contains("\"type\":\"ending\""),
+            Kind::Termination | Kind::Closing => line.contains("\"type\":\"ending\""),
             // After the heading.
             Kind::Tcplife => line.as_bytes().first().is_some_and(u8::is_ascii_digit),
             Kind::Tcpstates => line.contains("-> CLOSE "),
