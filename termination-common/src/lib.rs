@@ -5,6 +5,7 @@
 //! kernel (`termination-ebpf`), over captures and in tests (`termination-user`).
 
 #![cfg_attr(not(test), no_std)]
+#![cfg_attr(target_arch = "bpf", feature(asm_experimental_arch))]
 
 pub mod attention;
 pub mod counters;
@@ -24,5 +25,6 @@ pub mod time;
 pub mod timer;
 pub mod traffic;
 pub mod tuple;
+mod verifier;
 pub mod wire;
 pub mod zeek;

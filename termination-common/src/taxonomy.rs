@@ -302,21 +302,34 @@ impl Outcome {
     /// other 7, 6 are for [`Outcome::with_late`].
     #[inline(always)]
     pub const fn pack(self) -> u32 {
-        let verdict = match self.verdict {
+        Self::packed_place(self.by, self.phase)
+            | Self::packed_finding(self.ending, self.verdict, self.cause, self.evidence)
+            | (self.holder as u32) << 23
+    }
+
+    /// Of the packed form, who ended it where.
+    #[inline(always)]
+    pub const fn packed_place(by: By, phase: Phase) -> u32 {
+        (by as u32) << 5 | (phase as u32) << 8
+    }
+
+    /// Of the packed form, how it ended, and why.
+    #[inline(always)]
+    pub const fn packed_finding(
+        ending: Ending,
+        verdict: Option<Verdict>,
+        cause: Option<Cause>,
+        evidence: Evidence,
+    ) -> u32 {
+        let verdict = match verdict {
             Some(verdict) => verdict as u32,
             None => 0,
         };
-        let cause = match self.cause {
+        let cause = match cause {
             Some(cause) => cause as u32,
             None => 0,
         };
-        self.ending as u32
-            | (self.by as u32) << 5
-            | (self.phase as u32) << 8
-            | verdict << 12
-            | cause << 16
-            | (self.evidence as u32) << 21
-            | (self.holder as u32) << 23
+        ending as u32 | verdict << 12 | cause << 16 | (evidence as u32) << 21
     }
 
     /// The ending's number alone; 0 when nothing is packed.

@@ -8,8 +8,9 @@ use crate::{
     serial::{after, before},
     slot::bit,
     state::fact,
-    taxonomy::{Cause, Ending, Evidence, Verdict},
+    taxonomy::{Cause, Ending, Evidence, Outcome, Verdict},
     tuple::Side,
+    verifier::forget,
 };
 
 use super::{
@@ -65,7 +66,7 @@ pub fn step(flow: &mut Flow<'_>, segment: &Segment, settings: &Settings, doubts:
     }
     let verdict = closing::verdict(grade(flow, segment), doubts);
     let guarded = Effects::guarded(guard::live(flow, segment, settings, verdict));
-    let judged = Effects::judged(verdict).and(guarded);
+    let judged = Effects(forget(Effects::judged(verdict).and(guarded).0, segment.seq));
     match verdict {
         // Rejected by whoever gets it, there and then.
         Verdict::Old | Verdict::Future | Verdict::SynSentBad => {
@@ -222,6 +223,9 @@ fn classify(flow: &mut Flow<'_>, segment: &Segment, settings: &Settings, known: 
     } = known;
     let x = segment.side();
     let y = x ^ 1;
+    // Nothing of this decides what follows.
+    let place = Outcome::packed_place(flow.by(x), flow.phase());
+    let place = forget(place, segment.seq);
     let (mine, other) = (flow.half[x & 1], flow.half[y & 1]);
     let originator = flow.state.originator() == x;
     let established = flow.state.is(fact::ESTABLISHED);
@@ -260,9 +264,8 @@ fn classify(flow: &mut Flow<'_>, segment: &Segment, settings: &Settings, known: 
         (None, true) => Evidence::None,
         (Some(_), true) => Evidence::WireStrong,
     };
-    let by = flow.by(x);
-    let phase = flow.phase();
-    outcome(ending, by, phase, Some(verdict), found, evidence)
+    let finding = Outcome::packed_finding(ending, Some(verdict), found, evidence);
+    place | forget(finding, segment.seq)
 }
 
 /// R has sent nothing but SYN-ACKs.
