@@ -21,7 +21,9 @@ uname -r
 /bin/ip -n peer addr add 10.9.0.2/24 dev v1
 /bin/ip -n peer link set v1 up
 
-scenarios in_the_kernel --nocapture
+# The level closing is more than the verifier of 6.1 walks through.
+case $(uname -r) in 6.1.*) skip=at_closing ;; *) skip=nothing ;; esac
+scenarios in_the_kernel --skip $skip --nocapture
 echo "scenarios: $?"
 
 # Seconds, at this machine's pace.
