@@ -311,7 +311,11 @@ fn judge(console: &str) -> Result<String> {
     {
         let report: Value = serde_json::from_str(line).context("no JSON")?;
         if report["type"] == "ending" {
-            let word = report["ending"].as_str().unwrap_or_default();
+            let word = match report["ending"].as_str() {
+                // Whether the FINs cross is chance.
+                Some("graceful_simultaneous") => "graceful",
+                word => word.unwrap_or_default(),
+            };
             *endings.entry(word.to_owned()).or_default() += 1;
         }
     }
@@ -342,7 +346,7 @@ mod tests {
     #[test]
     fn a_console_is_believed_only_if_it_says_all_of_it() {
         let told = |ending| format!(r#"ending: {{"type":"ending","ending":"{ending}"}}"#);
-        let endings = ["graceful", "graceful", "graceful", "refused"].map(told);
+        let endings = ["graceful", "graceful_simultaneous", "graceful", "refused"].map(told);
         let console = |scenarios: &str, endings: &[String]| {
             format!("{scenarios}\r\n{}\r\nrun: 0\r\n", endings.join("\r\n"))
         };

@@ -290,12 +290,16 @@ impl<'a> Observer<'a> {
 
     /// What is on its way arrives, as far as it does.
     fn settle(&self, connections: u64) -> Result<()> {
-        const LOOKS: u32 = 20;
+        const LOOKS: u32 = 40;
         const PAUSE: Duration = Duration::from_millis(250);
-        let mut last = u64::MAX;
+        // At the level `closing`, the resets with which wrk stops are in doubt for
+        // three seconds.
+        let patience = if self.kind == Kind::Closing { 16 } else { 1 };
+        let (mut last, mut quiet) = (u64::MAX, 0);
         for _ in 0..LOOKS {
             let told = self.told()?;
-            if told >= connections || told == last {
+            quiet = if told == last { quiet + 1 } else { 0 };
+            if told >= connections || quiet == patience {
                 break;
             }
             last = told;
