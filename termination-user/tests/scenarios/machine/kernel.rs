@@ -88,13 +88,13 @@ pub(crate) fn kernel_at(level: Level) -> MutexGuard<'static, Kernel> {
     kernel
 }
 
-/// The verifiers before walk on where these have seen enough: there, the limit is
-/// their own (`cargo xtask kernels`).
+/// [`INSTRUCTIONS`] is of this verifier. Those before walk on where it has seen
+/// enough: there, the limit is their own (`cargo xtask kernels`).
 fn verifier_is_new() -> bool {
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let mut numbers = release.split(['.', '-']).map(str::parse::<u32>);
     match (numbers.next(), numbers.next()) {
-        (Some(Ok(major)), Some(Ok(minor))) => (major, minor) >= (6, 12),
+        (Some(Ok(major)), Some(Ok(minor))) => (major, minor) >= (6, 18),
         _ => true,
     }
 }
