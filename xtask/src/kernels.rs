@@ -291,6 +291,8 @@ fn judge(console: &str) -> Result<String> {
         if let Some((name, rest)) = line.split_once(": ")
             && let Some((count, _)) = rest.split_once(" instructions verified")
         {
+            // The test's own name may be before it.
+            let name = name.rsplit("... ").next().unwrap_or(name);
             verified.push_str(&format!(", {name} {count}"));
         }
     }
