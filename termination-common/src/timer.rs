@@ -275,3 +275,33 @@ pub fn drop_observed(flow: &mut Flow<'_>, now: u64, evicted: bool) -> Effects {
     let packed = outcome(ending, By::Observer, phase, None, None, Evidence::None);
     flow.end(packed, now)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_silent_does_not_depend_on_the_order_of_the_addresses() {
+        let waits = |last| Half {
+            last,
+            bits: bit::SEEN | bit::UNANSWERED,
+            ..Half::default()
+        };
+        let state = Snapshot::default().with(fact::ESTABLISHED);
+        let silent = |half: [Half; 2]| {
+            let (ending, _, side) = silence(&half, state, &Timers::DEFAULT);
+            assert_eq!(ending, Ending::HalfOpenSilent);
+            side
+        };
+        // Who has given up first.
+        assert_eq!(silent([waits(7), waits(5)]), 1);
+        assert_eq!(silent([waits(5), waits(7)]), 0);
+        // Who does not wait for anything.
+        let answered = Half {
+            bits: bit::SEEN,
+            ..waits(9)
+        };
+        assert_eq!(silent([waits(5), answered]), 1);
+        assert_eq!(silent([answered, waits(5)]), 0);
+    }
+}
