@@ -5,7 +5,8 @@
 use std::fmt;
 
 use super::{
-    hook::{EGRESS_TC, Hook, NotTaken, Via, adopt, chain, make, remove_filter},
+    clsact,
+    hook::{EGRESS_TC, Hook, NotTaken, Standing, Via, adopt, chain, make},
     interfaces::Interface,
     options::{Hooks, Mode},
     pins::{HookName, PinError, unpin},
@@ -115,10 +116,27 @@ impl Attachment {
         }
     }
 
-    /// Its hooks still are on this interface: not one of the same index.
+    /// Its hooks still are on this interface: not one of the same index; as far
+    /// as they tell without being asked twice ([`Hook::is_on`]).
     pub fn is_alive(&self) -> bool {
-        let mut hooks = [&self.ingress, &self.egress].into_iter().flatten();
-        hooks.all(|hook| hook.is_on(self.interface.index))
+        self.hooks().all(|hook| hook.is_on(self.interface.index))
+    }
+
+    /// The same in the interface's namespace, where filters are asked for too:
+    /// the worst of its hooks.
+    pub fn standing(&self) -> Standing {
+        let index = self.interface.index;
+        let standing = self.hooks().map(|hook| hook.standing(index));
+        standing.max().unwrap_or(Standing::Held)
+    }
+
+    /// One of its hooks is a filter.
+    pub fn has_filter(&self) -> bool {
+        self.hooks().any(|hook| hook.via == Via::Clsact)
+    }
+
+    fn hooks(&self) -> impl Iterator<Item = &Hook> {
+        [&self.ingress, &self.egress].into_iter().flatten()
     }
 
     /// Frees its hooks, pinned or not.
@@ -248,7 +266,7 @@ fn discard(
         return Ok(());
     };
     if old.via == Via::Clsact {
-        remove_filter(&interface.name, old);
+        clsact::remove(&interface.name, old);
     }
     unpin(&pins.hook(old)).map_err(|error| {
         let (via, why) = (old.via, chain(&error));

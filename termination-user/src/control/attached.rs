@@ -7,8 +7,8 @@ use anyhow::{Context as _, bail};
 
 use super::{
     attach::{self, Attachment, Plan},
-    bpf,
-    hook::{Hook, Via, remove_filter},
+    bpf, clsact,
+    hook::{Hook, Standing, Via},
     interfaces::{self, Interface},
     netns::{self, Netns},
     pins::{HookName, PinError, Pins, unpin},
@@ -168,7 +168,7 @@ impl Attached {
                 ));
                 let name = all.iter().find(|known| known.index == hook.index);
                 if let (Via::Clsact, Some(interface)) = (hook.via, name) {
-                    remove_filter(&interface.name, hook);
+                    clsact::remove(&interface.name, hook);
                 }
             } else {
                 self.voice.say(format_args!(
@@ -208,31 +208,48 @@ impl Attached {
 
     fn lose_here(&mut self) -> anyhow::Result<Vec<u32>> {
         let all = interfaces::list().context("cannot list the interfaces")?;
-        let there = |attachment: &Attachment| {
-            attachment.is_alive()
-                && all
-                    .iter()
-                    .any(|known| known.index == attachment.interface.index)
-        };
-        let (kept, gone) = self.attachments.drain(..).partition(there);
-        self.attachments = kept;
-        let homes = gone.iter().flat_map(homes).collect();
-        for attachment in gone {
-            let name = attachment.interface.name.clone();
-            let index = attachment.interface.index;
-            if all.iter().any(|known| known.index == index) {
-                let words = "somebody has taken a hook away";
-                self.voice.warn(format_args!("{name}: {words}"));
-            } else {
-                self.voice.say(format_args!("{name} is gone"));
+        let is_there = |index: u32| all.iter().any(|known| known.index == index);
+        self.refused.retain(|&index| is_there(index));
+        let mut gone = Vec::new();
+        for mut attachment in std::mem::take(&mut self.attachments) {
+            let (name, index) = (&attachment.interface.name, attachment.interface.index);
+            match attachment.standing() {
+                _ if !is_there(index) => self.voice.say(format_args!("{name} is gone")),
+                Standing::Held => {
+                    self.attachments.push(attachment);
+                    continue;
+                }
+                Standing::Gone => self
+                    .voice
+                    .warn(format_args!("{name}: somebody has taken a hook away")),
+                Standing::Displaced => {
+                    // Taken back, it would be taken again: perhaps by another
+                    // controller.
+                    self.refused.insert(index);
+                    self.voice.warn(format_args!(
+                        "{name}: another program has replaced a filter of this one \
+                         (clsact, {}); {name} is not observed any more, until it comes \
+                         anew or at a reload",
+                        clsact::place()
+                    ));
+                    for hook in [&mut attachment.ingress, &mut attachment.egress] {
+                        hook.as_mut()
+                            .into_iter()
+                            .for_each(|hook| hook.yield_to(index));
+                    }
+                }
             }
+            gone.extend(homes(&attachment));
             if let Err(error) = attachment.detach() {
                 self.voice.warn(error);
             }
         }
-        self.refused
-            .retain(|index| all.iter().any(|known| known.index == *index));
-        Ok(homes)
+        Ok(gone)
+    }
+
+    /// One of the hooks is a filter: rtnetlink tells when it goes.
+    pub fn has_filters(&self) -> bool {
+        self.attachments.iter().any(Attachment::has_filter)
     }
 
     /// All hooks are where they were, as far as they tell. Nobody else does: of a
@@ -346,7 +363,7 @@ pub fn forget(pins: &Pins, netns: Option<&Netns>) -> anyhow::Result<Vec<HookName
             let all = interfaces::list().context("cannot list the interfaces")?;
             for hook in filters.drain(..) {
                 if let Some(known) = all.iter().find(|known| known.index == hook.index) {
-                    remove_filter(&known.name, hook);
+                    clsact::remove(&known.name, hook);
                 }
             }
             Ok(())

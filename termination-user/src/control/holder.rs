@@ -1,20 +1,17 @@
 //! Who holds an XDP hook: asked of rtnetlink (rtnetlink(7), IFLA_XDP), which
 //! knows every program however it was attached.
 
-use std::{
-    fmt, io,
-    os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd},
-};
+use std::{fmt, io};
 
 use aya::programs::loaded_programs;
+
+use super::netlink;
 
 // include/uapi/linux/if_link.h
 const IFLA_XDP: u16 = 43;
 const IFLA_XDP_DRV_PROG_ID: u16 = 5;
 const IFLA_XDP_SKB_PROG_ID: u16 = 6;
 const IFLA_XDP_HW_PROG_ID: u16 = 7;
-/// Nested attributes carry a flag in their type (include/uapi/linux/netlink.h).
-const NLA_TYPE_MASK: u16 = 0x3fff;
 
 /// A program on an XDP hook.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,8 +39,11 @@ impl fmt::Display for Holder {
 ///
 /// What the kernel answered.
 pub fn xdp_holders(index: u32) -> io::Result<Vec<Holder>> {
-    let answer = get_link(index)?;
-    Ok(parse(&answer)
+    // struct ifinfomsg: family and type, index, flags, change.
+    let message = [0, index, 0, 0].map(u32::to_ne_bytes);
+    let body = message.as_flattened();
+    let answer = netlink::get(libc::RTM_GETLINK, body, libc::RTM_NEWLINK)?;
+    Ok(parse(answer.get(body.len()..).unwrap_or_default())
         .into_iter()
         .map(|(mode, id)| Holder {
             mode,
@@ -62,67 +62,12 @@ fn program_name(id: u32) -> Option<String> {
         .filter(|name| !name.is_empty())
 }
 
-/// One RTM_GETLINK exchange; the attributes of the answer.
-fn get_link(index: u32) -> io::Result<Vec<u8>> {
-    let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC;
-    // SAFETY: a plain system call; the result is checked.
-    let socket = unsafe { libc::socket(libc::AF_NETLINK, kind, libc::NETLINK_ROUTE) };
-    if socket < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: a new descriptor that nobody else owns.
-    let socket = unsafe { OwnedFd::from_raw_fd(socket) };
-
-    // struct nlmsghdr (16 bytes), then struct ifinfomsg (16 bytes).
-    let mut request = [0_u8; 32];
-    request[0..4].copy_from_slice(&32_u32.to_ne_bytes());
-    request[4..6].copy_from_slice(&libc::RTM_GETLINK.to_ne_bytes());
-    request[6..8].copy_from_slice(&(libc::NLM_F_REQUEST as u16).to_ne_bytes());
-    request[20..24].copy_from_slice(&index.to_ne_bytes());
-    // SAFETY: the buffer is readable for its length.
-    let sent = unsafe {
-        libc::send(
-            socket.as_raw_fd(),
-            request.as_ptr().cast(),
-            request.len(),
-            0,
-        )
-    };
-    if sent < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    let mut answer = vec![0_u8; 32 << 10];
-    // SAFETY: the buffer is writable for its length.
-    let received = unsafe {
-        libc::recv(
-            socket.as_raw_fd(),
-            answer.as_mut_ptr().cast(),
-            answer.len(),
-            0,
-        )
-    };
-    let Ok(received) = usize::try_from(received) else {
-        return Err(io::Error::last_os_error());
-    };
-    answer.truncate(received);
-    match u16_at(&answer, 4) {
-        Some(libc::RTM_NEWLINK) => Ok(answer.split_off(answer.len().min(32))),
-        // NLMSG_ERROR: a negative errno follows the header.
-        _ => Err(io::Error::from_raw_os_error(
-            u32_at(&answer, 16)
-                .unwrap_or_default()
-                .cast_signed()
-                .wrapping_neg(),
-        )),
-    }
-}
-
 /// Program ids in the attributes of a link.
 fn parse(attributes: &[u8]) -> Vec<(&'static str, u32)> {
-    let Some(xdp) = attributes_of(attributes).find(|&(kind, _)| kind == IFLA_XDP) else {
+    let Some(xdp) = netlink::attributes(attributes).find(|&(kind, _)| kind == IFLA_XDP) else {
         return Vec::new();
     };
-    attributes_of(xdp.1)
+    netlink::attributes(xdp.1)
         .filter_map(|(kind, value)| {
             let mode = match kind {
                 IFLA_XDP_DRV_PROG_ID => "native",
@@ -130,43 +75,14 @@ fn parse(attributes: &[u8]) -> Vec<(&'static str, u32)> {
                 IFLA_XDP_HW_PROG_ID => "offloaded",
                 _ => return None,
             };
-            Some((mode, u32_at(value, 0)?))
+            Some((mode, netlink::u32_at(value, 0)?))
         })
         .collect()
 }
 
-/// Walks struct rtattr: length and type, 16 bits each, then the value, all
-/// aligned to four bytes. Stops at the first that is cut off.
-fn attributes_of(mut bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
-    std::iter::from_fn(move || {
-        let length = usize::from(u16_at(bytes, 0)?);
-        let kind = u16_at(bytes, 2)? & NLA_TYPE_MASK;
-        let value = bytes.get(4..length)?;
-        bytes = bytes.get(length.next_multiple_of(4)..).unwrap_or_default();
-        Some((kind, value))
-    })
-}
-
-fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
-    Some(u16::from_ne_bytes(bytes.get(at..at + 2)?.try_into().ok()?))
-}
-
-fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
-    Some(u32::from_ne_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
-
-    fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        bytes.extend_from_slice(&(value.len() as u16 + 4).to_ne_bytes());
-        bytes.extend_from_slice(&kind.to_ne_bytes());
-        bytes.extend_from_slice(value);
-        bytes.resize(bytes.len().next_multiple_of(4), 0);
-        bytes
-    }
+    use super::{netlink::attribute, *};
 
     #[test]
     fn program_ids_are_found_in_the_nest() {

@@ -7,14 +7,10 @@
 
 use std::{fmt, io, os::fd::OwnedFd, path::PathBuf};
 
-use aya::programs::{
-    ProgramError, TcAttachType,
-    tc::{self, NlOptions, SchedClassifierLink, TcAttachOptions, TcError, TcHandle},
-};
-
 use super::{
     attach::Refusal,
     bpf::{self, Place},
+    clsact::{self, Filter},
     holder::xdp_holders,
     interfaces::Interface,
     load::LoadError,
@@ -61,12 +57,22 @@ impl fmt::Display for Via {
     }
 }
 
+/// Whether a hook still is where it was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Standing {
+    /// It is.
+    Held,
+    /// Nothing is there any more.
+    Gone,
+    /// Another program has its place.
+    Displaced,
+}
+
 /// What holds a hook.
 #[derive(Debug)]
 enum Held {
     Link(OwnedFd),
-    /// Gone once it was taken out.
-    Filter(Option<SchedClassifierLink>),
+    Filter(Filter),
 }
 
 /// A hook that is held, and how. To be dropped in the interface's namespace:
@@ -104,11 +110,32 @@ impl Hook {
         self.adopted
     }
 
-    /// It is on the interface of this index. A filter does not tell.
+    /// Whether it is still on the interface of this index, in the caller's
+    /// network namespace.
+    pub fn standing(&self, index: u32) -> Standing {
+        match &self.held {
+            Held::Filter(filter) => filter.standing(index),
+            Held::Link(_) if self.is_on(index) => Standing::Held,
+            Held::Link(_) => Standing::Gone,
+        }
+    }
+
+    /// The same at no cost worth mentioning, in any namespace. A filter does not
+    /// tell; of what happens to it, rtnetlink does
+    /// ([`super::watch::News::filters`]).
     pub fn is_on(&self, index: u32) -> bool {
         match &self.held {
             Held::Link(link) => bpf::index_of(link).is_ok_and(|found| found == index),
             Held::Filter(_) => true,
+        }
+    }
+
+    /// Whoever has its place now keeps it.
+    pub fn yield_to(&mut self, index: u32) {
+        if let Held::Filter(filter) = &mut self.held
+            && filter.standing(index) == Standing::Displaced
+        {
+            filter.leave();
         }
     }
 
@@ -138,8 +165,7 @@ impl Drop for Hook {
         if self.pin.is_some()
             && let Held::Filter(filter) = &mut self.held
         {
-            // aya would remove it.
-            std::mem::forget(filter.take());
+            filter.leave();
         }
     }
 }
@@ -166,7 +192,7 @@ impl From<PinError> for NotTaken {
 }
 
 /// The program for a hook.
-const fn program_of(name: HookName) -> &'static str {
+pub(super) const fn program_of(name: HookName) -> &'static str {
     match (name.via, name.egress) {
         (Via::Native | Via::Generic, _) => INGRESS_XDP,
         (Via::Tcx | Via::Clsact, false) => INGRESS_TC,
@@ -192,9 +218,9 @@ pub(super) fn make(
                 // Before the filter, which stays in any case.
                 pins.replace(programs.get(program_of(name))?, pin)?;
             }
-            return match take_clsact(programs, interface, name) {
+            return match clsact::take(programs, interface, name) {
                 Ok((filter, there)) => {
-                    let held = Held::Filter(Some(filter));
+                    let held = Held::Filter(filter);
                     let hook = Hook::new(name.via, held, pin);
                     Ok(if there { hook.adopted() } else { hook })
                 }
@@ -261,74 +287,6 @@ fn explain_xdp(error: &io::Error, index: u32) -> String {
             format!("the driver refused; MTU, queues or offloads (`dmesg` may say) ({error})")
         }
         _ => error.to_string(),
-    }
-}
-
-/// Adds a filter, or replaces the one that is there (and says so): at the same
-/// priority and handle the kernel exchanges them in one step (cls_bpf_change).
-fn take_clsact(
-    programs: &mut Programs,
-    interface: &Interface,
-    name: HookName,
-) -> Result<(SchedClassifierLink, bool), NotTaken> {
-    // Before every filter that did not ask for the same.
-    const PRIORITY: u16 = 1;
-    const HANDLE: TcHandle = TcHandle::new(0, 0x7e12);
-    let hook = |error: &dyn std::error::Error| NotTaken::Hook(chain(error));
-    match tc::qdisc_add_clsact(&interface.name) {
-        Ok(()) => {}
-        // EEXIST: it is there, for others too; it stays when we go.
-        Err(TcError::NetlinkError(error)) if error.raw_os_error() == Some(libc::EEXIST) => {}
-        Err(error) => {
-            let why = format!("cannot add the clsact qdisc: {}", chain(&error));
-            return Err(NotTaken::Hook(why));
-        }
-    }
-    let side = side(name);
-    let program = programs.filter(program_of(name))?;
-    let there = SchedClassifierLink::attached(&interface.name, side, PRIORITY, HANDLE, None)
-        .map_err(|error| hook(&error))?;
-    let mut replaced = true;
-    let taken = match program.attach_to_link(there) {
-        Err(error) if errno(&error) == Some(libc::ENOENT) => {
-            replaced = false;
-            let options = NlOptions {
-                priority: PRIORITY,
-                handle: HANDLE,
-                ..NlOptions::default()
-            };
-            program.attach_with_options(&interface.name, side, TcAttachOptions::Netlink(options))
-        }
-        taken => taken,
-    };
-    taken
-        .and_then(|id| program.take_link(id))
-        .map(|link| (link, replaced))
-        .map_err(|error| hook(&error))
-}
-
-/// Removes a filter that an earlier controller left. There may be none any
-/// more.
-pub fn remove_filter(interface: &str, name: HookName) {
-    let _ = tc::qdisc_detach_program(interface, side(name), program_of(name));
-}
-
-const fn side(name: HookName) -> TcAttachType {
-    if name.egress {
-        TcAttachType::Egress
-    } else {
-        TcAttachType::Ingress
-    }
-}
-
-/// The errno at the root of an aya error.
-fn errno(error: &ProgramError) -> Option<i32> {
-    match error {
-        ProgramError::SyscallError(error) => error.io_error.raw_os_error(),
-        ProgramError::TcError(TcError::NetlinkError(error)) | ProgramError::NetlinkError(error) => {
-            error.raw_os_error()
-        }
-        _ => None,
     }
 }
 

@@ -328,8 +328,10 @@ impl Session {
                 },
                 Some(_) = clients.join_next() => {}
                 changed = watch.changed() => {
-                    changed.context("cannot listen to rtnetlink")?;
-                    follow(controller, voice);
+                    let news = changed.context("cannot listen to rtnetlink")?;
+                    if news.links || controller.attached.borrow().has_filters() {
+                        follow(controller, voice);
+                    }
                 }
                 _ = signals.interrupt.recv() => return Ok(Stop::Detach),
                 _ = signals.terminate.recv() => return Ok(match self.pins {

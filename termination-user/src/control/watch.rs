@@ -1,14 +1,16 @@
-//! Interfaces that come and go, as rtnetlink(7) tells: only that something has
-//! changed; what, is asked afresh.
+//! Interfaces and filters that come and go, as rtnetlink(7) tells: only that
+//! something has changed; what, is asked afresh.
 
 use std::{
     io,
-    os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd},
+    os::fd::{AsRawFd as _, OwnedFd},
 };
 
 use tokio::io::{Interest, unix::AsyncFd};
 
-/// Ears on the interfaces of the namespace it was made in.
+use super::netlink;
+
+/// Ears on the interfaces of the namespace it was made in, and on their filters.
 pub struct Watch {
     socket: AsyncFd<OwnedFd>,
 }
@@ -19,18 +21,11 @@ pub struct Watch {
 ///
 /// What the kernel answered.
 pub fn socket() -> io::Result<OwnedFd> {
-    let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
-    // SAFETY: a plain system call; the result is checked.
-    let socket = unsafe { libc::socket(libc::AF_NETLINK, kind, libc::NETLINK_ROUTE) };
-    if socket < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: a new descriptor that nobody else owns.
-    let socket = unsafe { OwnedFd::from_raw_fd(socket) };
+    let socket = netlink::socket(libc::SOCK_NONBLOCK)?;
     // SAFETY: all zeroes are a valid sockaddr_nl.
     let mut address: libc::sockaddr_nl = unsafe { std::mem::zeroed() };
     address.nl_family = libc::AF_NETLINK as u16;
-    address.nl_groups = libc::RTMGRP_LINK as u32;
+    address.nl_groups = (libc::RTMGRP_LINK | libc::RTMGRP_TC) as u32;
     // SAFETY: a valid address of the length that is given.
     let result = unsafe {
         libc::bind(
@@ -63,11 +58,10 @@ impl Watch {
     /// # Errors
     ///
     /// What epoll(7) answered.
-    pub async fn changed(&mut self) -> io::Result<()> {
+    pub async fn changed(&mut self) -> io::Result<News> {
         let mut ready = self.socket.readable_mut().await?;
         let mut buffer = [0_u8; 16 << 10];
-        // Every message says the same here; one that found no room (ENOBUFS)
-        // does, too.
+        let mut news = News::default();
         loop {
             // SAFETY: the buffer is writable for its length.
             let read = unsafe {
@@ -78,11 +72,64 @@ impl Watch {
                     0,
                 )
             };
-            if read < 0 && io::Error::last_os_error().kind() == io::ErrorKind::WouldBlock {
-                break;
+            match usize::try_from(read) {
+                Ok(read) => news.hear(&buffer[..read]),
+                Err(_) if io::Error::last_os_error().kind() == io::ErrorKind::WouldBlock => break,
+                // Some found no room (ENOBUFS), whatever they said.
+                Err(_) => news = News::ALL,
             }
         }
         ready.clear_ready();
-        Ok(())
+        Ok(news)
+    }
+}
+
+/// What has changed, perhaps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct News {
+    /// Interfaces.
+    pub links: bool,
+    /// Filters, or the qdiscs that they are in.
+    pub filters: bool,
+}
+
+impl News {
+    const ALL: Self = Self {
+        links: true,
+        filters: true,
+    };
+
+    /// Of what is said of traffic control, hosts that change it all the time say a
+    /// lot; who has no filter there need not listen.
+    fn hear(&mut self, messages: &[u8]) {
+        for kind in netlink::types(messages) {
+            match kind {
+                libc::RTM_NEWLINK | libc::RTM_DELLINK => self.links = true,
+                _ => self.filters = true,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_of_filters_is_not_of_interfaces() {
+        let message = |kind: u16| {
+            let mut bytes = [0_u8; 16];
+            bytes[0..4].copy_from_slice(&16_u32.to_ne_bytes());
+            bytes[4..6].copy_from_slice(&kind.to_ne_bytes());
+            bytes
+        };
+        let mut news = News::default();
+        news.hear(&[]);
+        assert_eq!(news, News::default());
+        news.hear(&message(libc::RTM_DELTFILTER));
+        news.hear(&message(libc::RTM_DELQDISC));
+        assert!(news.filters && !news.links);
+        news.hear(&[message(libc::RTM_NEWTFILTER), message(libc::RTM_NEWLINK)].concat());
+        assert_eq!(news, News::ALL);
     }
 }
