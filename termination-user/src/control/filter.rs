@@ -7,7 +7,10 @@ use aya::maps::{
     Array, MapData, MapError,
     lpm_trie::{Key, LpmTrie},
 };
-use termination_common::traffic::{PORT_WORDS, PrefixKey};
+use termination_common::{
+    policy::Settings,
+    traffic::{PORT_WORDS, PrefixKey},
+};
 
 use super::{
     load::is_memory,
@@ -72,6 +75,26 @@ impl Filter {
             }
         }
         Ok(true)
+    }
+
+    /// The rules of a bank, of which `settings` say what counts.
+    ///
+    /// # Errors
+    ///
+    /// What bpf(2) answered.
+    pub fn read(&self, settings: &Settings, bank: u32) -> Result<Traffic, MapError> {
+        let mut rules = Vec::new();
+        for key in self.prefixes.keys() {
+            let key = key?;
+            if u32::from(key.data().0.head[0]) == bank {
+                rules.push((key.prefix_len(), key.data().0, self.prefixes.get(&key, 0)?));
+            }
+        }
+        let words = 2 * PORT_WORDS * bank..2 * PORT_WORDS * (bank + 1);
+        let bitmaps: Vec<_> = words
+            .map(|index| self.ports.get(&index, 0))
+            .collect::<Result<_, _>>()?;
+        Ok(Traffic::from_rules(settings, rules, &bitmaps))
     }
 
     /// Takes the prefixes of a bank away.

@@ -340,6 +340,16 @@ impl Loaded {
         self.set(settings)
     }
 
+    /// The rules for traffic that are in force, by the kernel's own word.
+    ///
+    /// # Errors
+    ///
+    /// What bpf(2) answered.
+    pub fn traffic(&self) -> Result<Traffic, MapError> {
+        let settings = self.settings.borrow().get(&0, 0)?.0;
+        self.filter.borrow().read(&settings, bank(settings.flags))
+    }
+
     /// Puts settings into effect for the next segment.
     ///
     /// # Errors

@@ -55,7 +55,7 @@ pub fn run(options: RunOptions) -> anyhow::Result<()> {
         None => Policy::default(),
     };
     let level = policy.starting_level(options.level)?;
-    let policy = Policy {
+    let mut policy = Policy {
         level: Some(level),
         ..policy
     };
@@ -71,12 +71,13 @@ pub fn run(options: RunOptions) -> anyhow::Result<()> {
     let pins = claim_pins(&options, netns.as_deref(), voice)?;
     let before = pins.as_ref().and_then(|pins| pins.policy());
     let rfc1337 = netns::within(netns.as_deref(), has_rfc1337)?;
-    let enforce = |loaded: &Loaded| {
-        let enforced = loaded.enforce(settings(&policy, rfc1337), &policy.traffic);
+    let enforce = |loaded: &Loaded, policy: &Policy| {
+        let enforced = loaded.enforce(settings(policy, rfc1337), &policy.traffic);
         enforced.map_err(LoadError::Policy)
     };
     let (pinned, inside) = (pins.as_ref(), netns.as_deref());
-    let (table, resumed) = open_table(&options, level, pinned, inside, voice, enforce)?;
+    let (table, resumed) =
+        open_table(&options, level, pinned, inside, voice, &mut policy, enforce)?;
     say_policy(options.policy.as_deref(), before.as_deref(), voice);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -15,6 +15,7 @@ use super::{
     ring::Ring,
     voice::Voice,
 };
+use crate::policy::Policy;
 
 /// What was removed, whose controller had gone.
 #[derive(Clone, Debug)]
@@ -83,13 +84,18 @@ pub(super) fn claim_pins(
 
 /// The table and its programs: new, or taken over; with the policy in effect,
 /// which `enforce` sees to.
+///
+/// Of a table that is taken over the rules for traffic stay as they are where
+/// there is no memory for those of the policy; then it says so, and so does the
+/// policy.
 pub(super) fn open_table(
     options: &RunOptions,
     level: Level,
     pins: Option<&Arc<Pins>>,
     netns: Option<&Netns>,
     voice: Voice,
-    enforce: impl Fn(&Loaded) -> Result<(), LoadError>,
+    policy: &mut Policy,
+    enforce: impl Fn(&Loaded, &Policy) -> Result<(), LoadError>,
 ) -> anyhow::Result<((Loaded, Programs, Ring), bool)> {
     let sizes = Sizes::new(options.connections, options.ring_bytes)?.at(level);
     let here =
@@ -101,7 +107,7 @@ pub(super) fn open_table(
                 Some(pins) => load::load_pinned(load::OBJECT, room, options.tunnels, pins, here),
                 None => load::load_room(load::OBJECT, room, options.tunnels),
             }?;
-            match enforce(&table.0) {
+            match enforce(&table.0, policy) {
                 Ok(()) => Ok(table),
                 Err(error) => {
                     if let Some(pins) = pins {
@@ -115,12 +121,15 @@ pub(super) fn open_table(
     };
     let table = load::resume(load::OBJECT, level, options.tunnels, pins, here, meta)?;
     let (loaded, programs, _) = &table;
-    if let Err(error) = enforce(loaded) {
-        if load::is_refused(&error) {
+    match enforce(loaded, policy) {
+        Err(error) if load::is_refused(&error) => {
             loaded.account.refuse();
+            keep_rules(loaded, policy, voice)?;
+            enforce(loaded, policy)
         }
-        return Err(error).context("the policy of the last controller stays in effect");
+        enforced => enforced,
     }
+    .context("the policy of the last controller stays in effect")?;
     voice.say(format_args!(
         "going on with the table in {}{}",
         pins.directory().display(),
@@ -146,6 +155,22 @@ pub(super) fn open_table(
         ));
     }
     Ok((table, true))
+}
+
+/// There is no memory for the rules of a policy: those that are in force stay. They
+/// have theirs, and to track the connections of yesterday is better than to leave
+/// all endings unread until somebody mends the policy.
+fn keep_rules(loaded: &Loaded, policy: &mut Policy, voice: Voice) -> anyhow::Result<()> {
+    let in_force = loaded.traffic().map_err(LoadError::Policy)?;
+    let prefixes = policy.traffic.prefixes(0).count();
+    policy.traffic = in_force;
+    voice.warn(format_args!(
+        "the kernel refused the memory of the policy's {prefixes} prefixes: [traffic] stays \
+         as the last controller had it, all else of the policy is in effect. Free memory on \
+         the host, raise the limit of the unit or container, or name fewer; then \
+         `termination reload`",
+    ));
+    Ok(())
 }
 
 /// The room there is; if it is less than was asked for, what that means and what

@@ -87,6 +87,35 @@ impl Traffic {
         words
     }
 
+    /// What these rules say, as the maps have them: the inverse of
+    /// [`Traffic::flags`], [`Traffic::prefixes`] and [`Traffic::bitmaps`].
+    pub fn from_rules(
+        settings: &Settings,
+        rules: impl IntoIterator<Item = (u32, PrefixKey, u32)>,
+        bitmaps: &[u64],
+    ) -> Self {
+        let mut traffic = Self {
+            sample: settings.sample,
+            ..Self::default()
+        };
+        if settings.flags & PREFIXES != 0 {
+            for (bits, key, class) in rules {
+                let list = if class == class::INCLUDE {
+                    &mut traffic.include
+                } else {
+                    &mut traffic.exclude
+                };
+                list.extend(prefix(bits, &key));
+            }
+        }
+        if settings.flags & PORTS_NAMED != 0 {
+            let (included, excluded) = bitmaps.split_at(bitmaps.len() / 2);
+            traffic.ports = ranges(included);
+            traffic.exclude_ports = ranges(excluded);
+        }
+        traffic
+    }
+
     /// Takes the file's table over.
     pub(super) fn build(file: file::Traffic) -> Result<Self, Refusal> {
         let file::Traffic {
@@ -148,6 +177,39 @@ fn key(prefix: Prefix, bank: u32) -> (u32, PrefixKey) {
         address: [word(0), word(1), word(2), word(3)],
     };
     (HEAD_BITS + u32::from(prefix.length()), key)
+}
+
+/// The inverse of [`key`]; `None` if it is none.
+fn prefix(bits: u32, key: &PrefixKey) -> Option<Prefix> {
+    let mut octets = [0; 16];
+    for (to, word) in octets.chunks_exact_mut(4).zip(key.address) {
+        to.copy_from_slice(&word.to_ne_bytes());
+    }
+    let address = if key.head[1] == Family::V4 as u8 {
+        IpAddr::from([octets[0], octets[1], octets[2], octets[3]])
+    } else {
+        IpAddr::from(octets)
+    };
+    let length = bits.checked_sub(HEAD_BITS)?;
+    format!("{address}/{length}").parse().ok()
+}
+
+/// The ranges of ports in a bitmap.
+fn ranges(words: &[u64]) -> Vec<Ports> {
+    let has = |port: &u16| {
+        let word = words.get(usize::from(port >> 6));
+        word.is_some_and(|word| word >> (port & 63) & 1 != 0)
+    };
+    let mut found: Vec<Ports> = Vec::new();
+    for port in (0..=u16::MAX).filter(has) {
+        match found.last_mut() {
+            Some(range) if range.end().checked_add(1) == Some(port) => {
+                *range = *range.start()..=port;
+            }
+            _ => found.push(port..=port),
+        }
+    }
+    found
 }
 
 /// The rules of a policy on the host: what the kernel's maps say, in bank 0.
@@ -280,5 +342,48 @@ fn one_in(written: &Raw) -> Result<u32, Refusal> {
                  (one connection in so many)"
             ),
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_say_what_they_were_made_of() {
+        let prefix = |text: &str| text.parse::<Prefix>().unwrap();
+        let traffic = Traffic {
+            include: vec![prefix("10.1.0.0/16"), prefix("2001:db8::/32")],
+            exclude: vec![
+                prefix("10.1.2.3/32"),
+                prefix("2001:db8::1/128"),
+                prefix("0.0.0.0/0"),
+            ],
+            ports: vec![1..=1, 63..=64, 65_535..=65_535],
+            exclude_ports: vec![8000..=8099],
+            sample: 7,
+        };
+        for wanted in [
+            traffic.clone(),
+            Traffic {
+                include: Vec::new(),
+                ports: Vec::new(),
+                ..traffic.clone()
+            },
+            Traffic {
+                sample: 7,
+                ..Traffic::default()
+            },
+            Traffic::default(),
+        ] {
+            let settings = HostRules::new(&wanted).settings;
+            let rules = wanted.prefixes(1);
+            let found = Traffic::from_rules(&settings, rules, &wanted.bitmaps());
+            assert_eq!(found, wanted);
+        }
+        // What is left of an earlier policy in the maps is no rule.
+        let none = HostRules::new(&Traffic::default()).settings;
+        let found = Traffic::from_rules(&none, traffic.prefixes(0), &traffic.bitmaps());
+        assert!(found.is_all(), "{found:?}");
     }
 }

@@ -282,6 +282,36 @@ fn prefixes_that_are_refused_leave_the_old_policy() {
     observer.start();
     observer.until_ready();
     assert_eq!(observer.stats()["losses"]["memory_refused"], 1);
+    // A start that cannot have the policy's rules goes on with those in force, and
+    // with all else of the policy.
+    observer.kill();
+    let text = format!(
+        "[timers]\nmsl = 7\n[traffic]\ninclude = [{}]\n",
+        many.join(", ")
+    );
+    file.write(&text);
+    // What the first process took is back.
+    limit.set(limit.usage()).unwrap();
+    observer.start_loud();
+    observer.until_ready();
+    assert_eq!(observer.stats()["losses"]["memory_refused"], 2);
+    let tuple = endings::closed_first_by(Side::Client, &service).unwrap();
+    check("the rules in force", &observer.ending(tuple), CLIENT_FIRST);
+    let waits = observer.ask(&["time-wait", "--json"]).remove(0);
+    let held = waits["time_wait_seconds"].as_f64().unwrap();
+    assert!((held - 14.0).abs() < 0.01, "{waits:#}");
+    let said = observer.last_words(SIGTERM);
+    for part in [
+        "memory of the policy's 4000 prefixes",
+        "[traffic] stays",
+        "raise the limit",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    limit.set(limit.usage()).unwrap();
+    observer.start();
+    observer.until_ready();
+    assert_eq!(observer.stats()["losses"]["memory_refused"], 3);
     limit.set(200 << 20).unwrap();
     file.write(&format!(
         "[traffic]\ninclude = ['{here}', {}]\n",
@@ -290,5 +320,5 @@ fn prefixes_that_are_refused_leave_the_old_policy() {
     assert!(observer.run(&["reload"]).status.success());
     let tuple = endings::closed_first_by(Side::Client, &service).unwrap();
     check("the new rules", &observer.ending(tuple), CLIENT_FIRST);
-    assert_eq!(observer.stats()["losses"]["memory_refused"], 1);
+    assert_eq!(observer.stats()["losses"]["memory_refused"], 3);
 }
