@@ -17,7 +17,7 @@ const PIECE: u32 = 4096;
 const WINDOW: Duration = Duration::from_secs(10);
 
 /// The sums and the groups: the largest first, at most `limit`. Rates are over
-/// `window`, but not over more than was observed.
+/// `window`, but not over more than was observed, nor than TIME_WAIT.
 ///
 /// # Errors
 ///

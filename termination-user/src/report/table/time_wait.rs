@@ -80,7 +80,7 @@ pub fn groups(waits: &Waits, list: &[Group], style: Style) -> String {
     let shown = list.len();
     let all = usize::try_from(waits.groups).unwrap_or(usize::MAX);
     text.push_str(&left_out(all, shown, "group", style));
-    text.push_str(&remarks(waits, style));
+    text.push_str(&remarks(waits, list, style));
     text
 }
 
@@ -120,7 +120,7 @@ fn rate(per_second: f64) -> String {
 }
 
 /// What else there is to know about the figures.
-fn remarks(waits: &Waits, style: Style) -> String {
+fn remarks(waits: &Waits, list: &[Group], style: Style) -> String {
     let mut text = String::new();
     let mut say = |remark: &str| {
         text.push_str(&format!("{}\n", style.paint(Paint::Quiet, remark)));
@@ -130,9 +130,18 @@ fn remarks(waits: &Waits, style: Style) -> String {
             "one connection in {one_in} is tracked: counts are of these, ports are not known"
         ));
     }
-    if waits.ephemeral.is_some_and(|range| range.tw_reuse == 1) {
-        say("tcp_tw_reuse is 1: connect(2) may take a port again after 1 s, if both ends");
-        say("have timestamps; the forecast is for those that have none");
+    let on_loopback = |group: &Group| group.ports.is_some() && group.originator.ip.is_loopback();
+    match waits.ephemeral.map(|range| range.tw_reuse) {
+        Some(1) => {
+            say("tcp_tw_reuse is 1: connect(2) may take a port again after 1 s, if both ends");
+            say("have timestamps; the forecast is for those that have none");
+        }
+        // tcp_twsk_unique (net/ipv4/tcp_ipv4.c): loopback alone.
+        Some(2) if list.iter().any(on_loopback) => {
+            say("tcp_tw_reuse is 2: on loopback connect(2) may take a port again after 1 s, if");
+            say("both ends have timestamps; the forecast is for those that have none");
+        }
+        _ => {}
     }
     text
 }
