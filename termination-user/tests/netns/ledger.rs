@@ -134,11 +134,11 @@ impl Follower {
     }
 }
 
-fn play(rounds: usize) {
+fn play(rounds: usize, level: &str) {
     let pair = Pair::new().unwrap();
     let server = &pair.server;
     // Room for all, so that nothing may be lost.
-    let arguments = ["--connections", "32768"];
+    let arguments = ["--connections", "32768", "--level", level];
     let mut observer = Observer::new(&server.namespace, &server.interface, &arguments, true);
     observer.start();
     let told = Arc::new(Mutex::new(Vec::new()));
@@ -266,11 +266,22 @@ fn verify(ledger: &Ledger, told: &[Value], stats: &Value) {
 
 #[test]
 fn kill_9_loses_no_ending() {
-    play(8);
+    play(8, "full");
 }
 
 #[test]
 #[ignore = "minutes: a hundred kills"]
 fn kill_9_a_hundred_times_loses_no_ending() {
-    play(100);
+    play(100, "full");
+}
+
+#[test]
+fn kill_9_loses_no_ending_at_closing() {
+    play(8, "closing");
+}
+
+#[test]
+#[ignore = "minutes: a hundred kills"]
+fn kill_9_a_hundred_times_loses_no_ending_at_closing() {
+    play(100, "closing");
 }
