@@ -231,31 +231,44 @@ pub fn update(link: impl AsFd, program: impl AsFd) -> io::Result<()> {
     unsafe { bpf(command::LINK_UPDATE, &mut attributes) }.map(drop)
 }
 
-/// The interface of an XDP or TCX link; 0 when that is gone.
-///
-/// # Errors
-///
-/// As the kernel says: EINVAL for what is no link.
-pub fn index_of(link: impl AsFd) -> io::Result<u32> {
-    /// struct bpf_link_info: kind, id, program, padding; then, for either kind,
-    /// the index.
-    type Info = [u32; 8];
+/// The first words of what the kernel says of a program or link (struct
+/// bpf_prog_info: kind, id; struct bpf_link_info: kind, id, program, padding;
+/// then, for XDP and TCX alike, the interface's index).
+fn info(object: impl AsFd) -> io::Result<[u32; 8]> {
     #[repr(C)]
     struct InfoByFd {
         fd: u32,
         length: u32,
         info: u64,
     }
-    let mut info: Info = [0; 8];
+    let mut info = [0_u32; 8];
     let mut attributes = InfoByFd {
-        fd: raw(&link),
-        length: size_of::<Info>() as u32,
+        fd: raw(&object),
+        length: size_of_val(&info) as u32,
         info: (&raw mut info).expose_provenance() as u64,
     };
     // SAFETY: the attributes of BPF_OBJ_GET_INFO_BY_FD, which writes at most
     // `length` bytes to `info`.
     unsafe { bpf(command::OBJ_GET_INFO_BY_FD, &mut attributes) }?;
-    Ok(info[4])
+    Ok(info)
+}
+
+/// The interface of an XDP or TCX link; 0 when that is gone.
+///
+/// # Errors
+///
+/// As the kernel says: EINVAL for what is no link.
+pub fn index_of(link: impl AsFd) -> io::Result<u32> {
+    Ok(info(link)?[4])
+}
+
+/// The id of a program.
+///
+/// # Errors
+///
+/// As the kernel says.
+pub fn id_of(program: impl AsFd) -> io::Result<u32> {
+    Ok(info(program)?[1])
 }
 
 /// Runs a program once on a "packet", which it may change in place.

@@ -101,13 +101,14 @@ fn program_at(index: u32, egress: bool) -> io::Result<Option<u32>> {
     }
 }
 
-/// Adds a filter, or replaces the one that is there (and says so): at the same
-/// priority and handle the kernel exchanges them in one step (cls_bpf_change).
+/// Adds a filter, or replaces the one that is there, of which it returns the
+/// program: at the same priority and handle the kernel exchanges them in one step
+/// (cls_bpf_change).
 pub(super) fn take(
     programs: &mut Programs,
     interface: &Interface,
     name: HookName,
-) -> Result<(Filter, bool), NotTaken> {
+) -> Result<(Filter, Option<u32>), NotTaken> {
     const PLACE: TcHandle = TcHandle::new((HANDLE >> 16) as u16, HANDLE as u16);
     let hook = |error: &dyn std::error::Error| NotTaken::Hook(chain(error));
     match tc::qdisc_add_clsact(&interface.name) {
@@ -120,14 +121,14 @@ pub(super) fn take(
         }
     }
     let side = side(name);
+    let mut replaced = program_at(interface.index, name.egress).map_err(|error| hook(&error))?;
     let program = programs.filter(program_of(name))?;
     let id = program.info().map_err(|error| hook(&error))?.id();
     let there = SchedClassifierLink::attached(&interface.name, side, PRIORITY, PLACE, None)
         .map_err(|error| hook(&error))?;
-    let mut replaced = true;
     let taken = match program.attach_to_link(there) {
         Err(error) if errno(&error) == Some(libc::ENOENT) => {
-            replaced = false;
+            replaced = None;
             let options = NlOptions {
                 priority: PRIORITY,
                 handle: PLACE,

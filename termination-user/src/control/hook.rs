@@ -214,15 +214,19 @@ pub(super) fn make(
         (Via::Tcx, false) => Place::TcxIngress,
         (Via::Tcx, true) => Place::TcxEgress,
         (Via::Clsact, _) => {
+            // What an earlier controller had there.
+            let pinned = pin.as_ref().and_then(|pin| bpf::open(pin).ok());
+            let pinned = pinned.and_then(|program| bpf::id_of(program).ok());
             if let (Some(pins), Some(pin)) = (&pins, &pin) {
                 // Before the filter, which stays in any case.
                 pins.replace(programs.get(program_of(name))?, pin)?;
             }
             return match clsact::take(programs, interface, name) {
-                Ok((filter, there)) => {
+                Ok((filter, replaced)) => {
                     let held = Held::Filter(filter);
                     let hook = Hook::new(name.via, held, pin);
-                    Ok(if there { hook.adopted() } else { hook })
+                    let unbroken = replaced.is_some() && replaced == pinned;
+                    Ok(if unbroken { hook.adopted() } else { hook })
                 }
                 Err(error) => {
                     if let Some(pin) = &pin {

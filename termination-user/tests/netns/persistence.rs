@@ -474,3 +474,33 @@ fn a_filter_that_was_taken_away_meanwhile_leaves_a_mark() {
         check_gaps(what, &observer.ending(tuple), CLIENT_FIRST);
     }
 }
+
+#[test]
+fn a_filter_that_was_replaced_meanwhile_leaves_a_mark() {
+    let pair = Pair::new().unwrap();
+    let server = &pair.server;
+    let arguments = ["--mode", "tcx", "--clsact"];
+    let mut observer = Observer::persistent(server, &arguments);
+    let service = Service::open(&pair, Family::V4).unwrap();
+    let (across, lives) = (service.converse().unwrap(), service.converse().unwrap());
+    observer.kill();
+    // The same programs, taken over: nothing was missed.
+    observer.start();
+    observer.until_ready();
+    endings::abort(across.client).unwrap();
+    let ending = observer.ending(across.tuple);
+    assert_eq!(ending["seen"]["gaps"], false, "{ending:#}");
+    observer.kill();
+    // Another controller takes the place, and leaves its filters there. What passed
+    // meanwhile nobody knows.
+    Observer::at(server, &arguments).kill();
+    observer.start();
+    observer.until_ready();
+    let mut lives = lives;
+    lives.exchange().unwrap();
+    let tuple = lives.tuple;
+    drop(lives.client);
+    until_fin(&mut lives.server).unwrap();
+    drop(lives.server);
+    check_gaps("another's filter", &observer.ending(tuple), CLIENT_FIRST);
+}
