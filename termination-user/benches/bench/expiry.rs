@@ -16,7 +16,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use termination_common::policy::Level;
+use termination_common::{counters::Event, exchange::Record, policy::Level};
 use termination_user::{
     control::{
         Mode, RunOptions,
@@ -223,15 +223,18 @@ fn steady() -> Result<Value> {
             let mut tick = ticker();
             let begin = Instant::now();
             // A little longer, so that as many leave as come.
+            let mut late = Duration::ZERO;
             while begin.elapsed() < TIME_WAIT + Duration::from_secs(2) {
-                turn(controller, &mut pump, &mut tick).await?;
+                turn(controller, &mut pump, &mut tick, &mut late).await?;
             }
+            late = Duration::ZERO;
             let (measured, used) = (Instant::now(), cpu_time());
             let published = controller.hub.borrow().published();
             let (mut looks, mut latest) = (Vec::new(), Duration::ZERO);
             let mut last = measured;
             while measured.elapsed() < MEASURED {
-                if let Some((start, took)) = turn(controller, &mut pump, &mut tick).await? {
+                let look = turn(controller, &mut pump, &mut tick, &mut late).await?;
+                if let Some((start, took)) = look {
                     // What was over just after the last look began, is told now.
                     latest = latest.max(last.elapsed());
                     last = start;
@@ -246,8 +249,12 @@ fn steady() -> Result<Value> {
             println!("a million in TIME_WAIT in the long run: {rate:.0} records a second, half of");
             println!("them TIME_WAITs that are over; in TIME_WAIT now: {waiting}");
             println!(
-                "one core {share:.1} % busy; a look {} ms; told at most {:.2} s late\n",
+                "one core {share:.1} % busy; a look {} ms; told at most {:.2} s late,",
                 with_spread(&looks, 1),
+                late.as_secs_f64()
+            );
+            println!(
+                "and between two looks were at most {:.2} s\n",
                 latest.as_secs_f64()
             );
             Ok(json!({
@@ -255,6 +262,7 @@ fn steady() -> Result<Value> {
                 "records_per_second": rate,
                 "percent_of_a_core": share,
                 "look_milliseconds": spread_json(&looks),
+                "late_seconds": late.as_secs_f64(),
                 "latest_seconds": latest.as_secs_f64(),
             }))
         });
@@ -377,22 +385,34 @@ fn ticker() -> Interval {
 
 /// Waits for the next look, and looks.
 async fn look(controller: &Rc<Controller>, pump: &mut Pump, tick: &mut Interval) -> Result<()> {
-    while turn(controller, pump, tick).await?.is_none() {}
+    let mut late = Duration::ZERO;
+    while turn(controller, pump, tick, &mut late).await?.is_none() {}
     Ok(())
 }
 
 /// What `termination run` does when something happens. Begin of the look at the
-/// timers, if it was one, and what it took of the processor.
+/// timers, if it was one, and what it took of the processor. `late`: the longest
+/// time from the end of a TIME_WAIT until it was told, if this one is longer.
 async fn turn(
     controller: &Rc<Controller>,
     pump: &mut Pump,
     tick: &mut Interval,
+    late: &mut Duration,
 ) -> Result<Option<(Instant, Duration)>> {
     let room = controller.hub.borrow().room();
+    let mut first = u64::MAX;
+    let publish = |record: Record| {
+        if record.event == Event::TimeWait as u8 {
+            first = first.min(record.time);
+        }
+        controller.publish(record);
+    };
     tokio::select! {
-        taken = pump.wait(room, |record| controller.publish(record)) => {
+        taken = pump.wait(room, publish) => {
             taken?;
             controller.settle(pump);
+            let since = clock::monotonic()?.saturating_sub(first);
+            *late = (*late).max(Duration::from_nanos(since));
             Ok(None)
         }
         _ = tick.tick() => {
