@@ -23,7 +23,8 @@ pub(super) struct Arguments {
     /// groups in the table]
     #[arg(long, value_name = "N")]
     limit: Option<u64>,
-    /// Rates are over so many seconds, at most TIME_WAIT, or since observation began [default: 10]
+    /// Rates are over so many seconds, at most TIME_WAIT, or since observation
+    /// began [default: 10]
     #[arg(long, value_name = "SECONDS", conflicts_with = "each",
           value_parser = clap::value_parser!(u64).range(1..=300))]
     window: Option<u64>,
