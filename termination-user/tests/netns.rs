@@ -10,6 +10,8 @@ mod closing;
 mod crossing;
 #[path = "netns/endings.rs"]
 mod endings;
+#[path = "netns/filters.rs"]
+mod filters;
 #[path = "netns/guards.rs"]
 mod guards;
 #[path = "netns/hooks.rs"]

@@ -3,7 +3,6 @@
 use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     os::fd::AsRawFd as _,
-    process::Command,
 };
 
 use termination_lab::{
@@ -33,7 +32,7 @@ fn attached(observer: &Observer) -> Vec<String> {
 
 /// Waits until these are attached to, in any order.
 #[track_caller]
-fn until_attached(observer: &Observer, expected: &[&str]) {
+pub(crate) fn until_attached(observer: &Observer, expected: &[&str]) {
     let what = format!("hooks on {expected:?}");
     wait_for(&what, PATIENCE, || {
         let mut names = attached(observer);
@@ -138,85 +137,6 @@ fn a_hook_that_somebody_takes_away_is_taken_again() {
     let said = observer.last_words(2);
     let words = format!("{}: somebody has taken a hook away", server.interface);
     assert!(said.contains(&words), "{said}");
-}
-
-/// Runs tc(8) in a namespace.
-fn tc(namespace: &Namespace, arguments: &str) -> String {
-    let mut command = Command::new("tc");
-    command.args(arguments.split_whitespace());
-    let output = namespace.enter(|| command.output().unwrap()).unwrap();
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "tc {arguments}: {said}");
-    String::from_utf8(output.stdout).unwrap()
-}
-
-#[test]
-fn a_filter_that_somebody_takes_away_is_taken_again() {
-    for persist in [false, true] {
-        let pair = Pair::new().unwrap();
-        let server = &pair.server;
-        let arguments = ["--mode", "tcx", "--clsact"];
-        let mut observer = Observer::new(&server.namespace, &server.interface, &arguments, persist);
-        observer.start_loud();
-        observer.until_ready();
-        let service = Service::open(&pair, Family::V4).unwrap();
-        let name = &server.interface;
-        let filters = || {
-            let show = |side| tc(&server.namespace, &format!("filter show dev {name} {side}"));
-            let all = ["ingress", "egress"].map(show).concat();
-            all.matches("direct-action").count()
-        };
-        for takes_away in [
-            format!("filter del dev {name} egress pref 1"),
-            format!("filter del dev {name} ingress"),
-            format!("qdisc del dev {name} clsact"),
-        ] {
-            let mut lives = service.converse().unwrap();
-            tc(&server.namespace, &takes_away);
-            wait_for("both to be there again", PATIENCE, || {
-                (filters() == 2).then_some(())
-            });
-            until_attached(&observer, &[name]);
-            lives.exchange().unwrap();
-            let tuple = lives.tuple;
-            drop(lives.client);
-            until_fin(&mut lives.server).unwrap();
-            drop(lives.server);
-            check_gaps(&takes_away, &observer.ending(tuple), CLIENT_FIRST);
-        }
-        let tuple = endings::closed_first_by(Side::Client, &service).unwrap();
-        check("what is new", &observer.ending(tuple), CLIENT_FIRST);
-        let said = observer.last_words(2);
-        let words = format!("{name}: somebody has taken a hook away");
-        assert_eq!(said.matches(&words).count(), 3, "{said}");
-        assert_eq!(filters(), 0);
-    }
-}
-
-#[test]
-fn a_filter_that_is_replaced_is_left_to_who_did() {
-    let pair = Pair::new().unwrap();
-    let server = &pair.server;
-    let arguments = ["--mode", "tcx", "--clsact"];
-    let mut first = Observer::new(&server.namespace, &server.interface, &arguments, false);
-    first.start_loud();
-    first.until_ready();
-    let service = Service::open(&pair, Family::V4).unwrap();
-    // Another controller, with a socket of its own, has the same place in mind.
-    let second = Observer::at(server, &arguments);
-    until_attached(&first, &[]);
-    let tuple = endings::closed_first_by(Side::Client, &service).unwrap();
-    check("the second sees it", &second.ending(tuple), CLIENT_FIRST);
-    let said = first.last_words(2);
-    let words = format!(
-        "{}: another program has replaced a filter of this one",
-        server.interface
-    );
-    assert_eq!(said.matches(&words).count(), 1, "{said}");
-    // What the first one leaves behind is the second one's.
-    let tuple = endings::closed_first_by(Side::Server, &service).unwrap();
-    let server_first = ("graceful", "responder", None, Some("responder"));
-    check("and still does", &second.ending(tuple), server_first);
 }
 
 #[test]
