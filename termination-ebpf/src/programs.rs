@@ -289,6 +289,8 @@ fn facts<S: Source>(context: &TcContext, egress: bool) -> Context {
         marks: if egress { mark::EGRESS } else { 0 },
         packets: if segments > 1 { segments as u16 } else { 1 },
         length: context.len(),
+        // Of several in one, hardware may have left the checksum of the first.
+        verify_checksum: !egress && segments <= 1,
         ..Context::default()
     }
 }

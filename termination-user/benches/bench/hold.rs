@@ -18,6 +18,9 @@ use crate::harness::Result;
 pub(crate) struct Options {
     /// Interface of this network namespace
     interface: String,
+    /// Incoming packets by native XDP, not TCX
+    #[arg(long)]
+    xdp: bool,
 }
 
 /// Attaches, says `ready`, waits for the end of standard input.
@@ -30,7 +33,12 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
     let sizes = Sizes::new(64, 1 << 16)?;
     let (_loaded, mut programs, _ring) = load::load(load::BENCH_OBJECT, sizes, false)?;
-    let _ingress = bpf::attach(programs.get("empty")?, index, Place::XdpNative)?;
+    let (ingress, place) = if options.xdp {
+        ("empty", Place::XdpNative)
+    } else {
+        ("empty_tc", Place::TcxIngress)
+    };
+    let _ingress = bpf::attach(programs.get(ingress)?, index, place)?;
     let _egress = bpf::attach(programs.get("empty_tc")?, index, Place::TcxEgress)?;
     println!("ready");
     io::stdout().flush()?;

@@ -90,7 +90,13 @@ pub struct Plan {
 
 impl Plan {
     /// The ways for a direction, in the order in which they are tried.
-    fn ways(self, egress: bool) -> Vec<Via> {
+    ///
+    /// Only native XDP costs less than TCX. Generic XDP has the kernel copy whatever
+    /// is shared, all that a local TCP sends among it (net/core/dev.c
+    /// netif_skb_check_for_xdp), and so has native XDP on a veth, whose peer loses
+    /// its segmentation offload besides: a third of the throughput is left
+    /// (docs/scale.md).
+    fn ways(self, interface: &Interface, egress: bool) -> Vec<Via> {
         let by_tc: &[Via] = if self.clsact {
             &[Via::Clsact]
         } else {
@@ -98,7 +104,8 @@ impl Plan {
         };
         match self.mode {
             _ if egress => by_tc.to_vec(),
-            Mode::Auto => [&[Via::Native, Via::Generic], by_tc].concat(),
+            Mode::Auto if interface.veth => [by_tc, &[Via::Native, Via::Generic]].concat(),
+            Mode::Auto => [&[Via::Native], by_tc, &[Via::Generic]].concat(),
             Mode::Native => vec![Via::Native],
             Mode::Generic => vec![Via::Generic],
             Mode::Tcx => by_tc.to_vec(),
@@ -170,7 +177,7 @@ pub fn attach(
         && !programs.is_upgrade()
         && let Err(error) = programs.get(EGRESS_TC)
     {
-        let (via, why) = (plan.ways(true)[0], chain(&error));
+        let (via, why) = (plan.ways(interface, true)[0], chain(&error));
         return Err(failed(interface, true, vec![Refusal { via, why }]));
     }
     let mut take = |egress, wanted| {
@@ -211,7 +218,7 @@ pub fn take(
     plan: Plan,
     old: Option<HookName>,
 ) -> Result<Hook, AttachError> {
-    let ways = plan.ways(egress);
+    let ways = plan.ways(interface, egress);
     let mut refused = Vec::new();
     if let Some(old) = old
         && ways.contains(&old.via)

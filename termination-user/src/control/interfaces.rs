@@ -18,6 +18,9 @@ pub struct Interface {
     /// It is a loopback: what it sends it receives, so one hook sees both
     /// directions.
     pub loopback: bool,
+    /// Its driver is veth, where native XDP costs the peer its segmentation
+    /// offload (drivers/net/veth.c veth_xdp_set).
+    pub veth: bool,
 }
 
 /// A pattern that names no interface.
@@ -52,6 +55,7 @@ pub fn list() -> io::Result<Vec<Interface>> {
             index,
             name: name.to_string_lossy().into_owned(),
             loopback: false,
+            veth: false,
         });
         // SAFETY: an entry that is not the last has a next one.
         entry = unsafe { entry.add(1) };
@@ -68,12 +72,13 @@ pub fn list() -> io::Result<Vec<Interface>> {
     let socket = unsafe { OwnedFd::from_raw_fd(socket) };
     for interface in &mut all {
         interface.loopback = flags(&socket, &interface.name)? & libc::IFF_LOOPBACK != 0;
+        interface.veth = driver_is(&socket, &interface.name, b"veth");
     }
     Ok(all)
 }
 
-/// The flags of an interface (netdevice(7)); 0 when it is just gone.
-fn flags(socket: &OwnedFd, name: &str) -> io::Result<i32> {
+/// A request about an interface (netdevice(7)).
+fn request_for(name: &str) -> libc::ifreq {
     // SAFETY: all zeroes are a valid ifreq.
     let mut request: libc::ifreq = unsafe { mem::zeroed() };
     for (to, from) in request
@@ -83,6 +88,36 @@ fn flags(socket: &OwnedFd, name: &str) -> io::Result<i32> {
     {
         *to = from.cast_signed() as libc::c_char;
     }
+    request
+}
+
+/// struct ethtool_drvinfo (include/uapi/linux/ethtool.h).
+#[repr(C)]
+struct DriverInfo {
+    command: u32,
+    driver: [u8; 32],
+    rest: [u8; 160],
+}
+
+/// The interface's driver has this name. Not if it does not tell, or is gone.
+fn driver_is(socket: &OwnedFd, name: &str, driver: &[u8]) -> bool {
+    const ETHTOOL_GDRVINFO: u32 = 3;
+    let mut info = DriverInfo {
+        command: ETHTOOL_GDRVINFO,
+        driver: [0; 32],
+        rest: [0; 160],
+    };
+    let mut request = request_for(name);
+    request.ifr_ifru.ifru_data = (&raw mut info).cast();
+    // SAFETY: SIOCETHTOOL reads the name, and reads and writes at most the 196
+    // bytes of a `struct ethtool_drvinfo` at `ifru_data`, which outlives the call.
+    let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCETHTOOL, &raw mut request) };
+    result == 0 && info.driver.split(|&byte| byte == 0).next() == Some(driver)
+}
+
+/// The flags of an interface (netdevice(7)); 0 when it is just gone.
+fn flags(socket: &OwnedFd, name: &str) -> io::Result<i32> {
+    let mut request = request_for(name);
     // SAFETY: SIOCGIFFLAGS reads the name and writes the flags of a valid ifreq.
     let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCGIFFLAGS, &raw mut request) };
     if result < 0 {
@@ -189,6 +224,7 @@ mod tests {
             index,
             name: name.to_owned(),
             loopback: false,
+            veth: false,
         };
         let all = [
             interface(1, "lo"),
@@ -209,6 +245,6 @@ mod tests {
     fn the_loopback_is_there_and_known() {
         let all = list().unwrap();
         let lo = all.iter().find(|interface| interface.name == "lo").unwrap();
-        assert!(lo.loopback);
+        assert!(lo.loopback && !lo.veth);
     }
 }

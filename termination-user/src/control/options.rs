@@ -8,7 +8,7 @@ use termination_common::policy::Level;
 /// Where incoming packets are seen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Mode {
-    /// Native XDP, else generic XDP, else TCX ingress.
+    /// Native XDP, else TCX ingress, else generic XDP; on a veth, TCX first.
     #[default]
     Auto,
     /// XDP in the driver, before the kernel builds a socket buffer.

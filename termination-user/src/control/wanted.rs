@@ -105,6 +105,7 @@ mod tests {
             index: 1,
             name: name.to_owned(),
             loopback: name == "lo",
+            veth: false,
         }
     }
 

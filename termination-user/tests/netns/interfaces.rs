@@ -143,12 +143,15 @@ fn a_hook_that_somebody_takes_away_is_taken_again() {
 fn hooks_are_chosen_per_kind_and_by_hand() {
     let pair = Pair::new().unwrap();
     for (arguments, ingress, egress) in [
-        (&["--hooks", "ingress"][..], Some("native"), None),
+        (&["--hooks", "ingress"][..], Some("tcx"), None),
         (&["--hooks", "egress"][..], None, Some("tcx")),
-        (&["--hooks", "both"][..], Some("native"), Some("tcx")),
-        (&[][..], Some("native"), Some("tcx")),
+        (&["--hooks", "both"][..], Some("tcx"), Some("tcx")),
+        // It is a veth.
+        (&[][..], Some("tcx"), Some("tcx")),
+        (&["--mode", "native"][..], Some("native"), Some("tcx")),
     ] {
-        let observer = Observer::at(&pair.server, arguments);
+        let server = &pair.server;
+        let observer = Observer::on(&server.namespace, &server.interface, arguments);
         let status = observer.status();
         let interface = &status["interfaces"][0];
         assert_eq!(interface["ingress"].as_str(), ingress, "{arguments:?}");

@@ -10,7 +10,7 @@ use std::{
 use serde_json::Value;
 use termination_lab::{End, Namespace, PATIENCE, signal, try_wait_for};
 
-use crate::observer::Observer;
+use crate::observer::{Observer, as_to_a_card};
 
 impl Observer {
     /// On an interface, not started yet. `persist`: with pins of its own.
@@ -26,7 +26,8 @@ impl Observer {
 
     /// The same, and it may be killed and started again.
     pub(crate) fn persistent(end: &End, arguments: &[&str]) -> Self {
-        let mut observer = Self::new(&end.namespace, &end.interface, arguments, true);
+        let arguments = as_to_a_card(arguments);
+        let mut observer = Self::new(&end.namespace, &end.interface, &arguments, true);
         observer.start();
         observer.until_ready();
         observer

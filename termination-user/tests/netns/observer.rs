@@ -24,10 +24,17 @@ pub(crate) struct Observer {
     arguments: Vec<String>,
 }
 
+/// By native XDP, unless they say otherwise: on a veth that is not the default.
+pub(crate) fn as_to_a_card<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
+    let said = arguments.contains(&"--mode");
+    let mode: &[&str] = if said { &[] } else { &["--mode", "native"] };
+    [mode, arguments].concat()
+}
+
 impl Observer {
-    /// Attached to one end of the cable.
+    /// Attached to one end of the cable, [as to a card](as_to_a_card).
     pub(crate) fn at(end: &End, arguments: &[&str]) -> Self {
-        Self::on(&end.namespace, &end.interface, arguments)
+        Self::on(&end.namespace, &end.interface, &as_to_a_card(arguments))
     }
 
     /// Attached to an interface of a namespace. Ready when this returns.

@@ -104,8 +104,8 @@ fn come_and_go(persist: bool) {
     let mut observer = Observer::idle(namespace, &policy, persist);
     observer.start();
     observer.until_ready();
-    let on_cable = [json!(cable), json!("native"), json!("tcx")];
-    let on_lo = [json!("lo"), json!("generic"), Value::Null];
+    let on_cable = [json!(cable), json!("tcx"), json!("tcx")];
+    let on_lo = [json!("lo"), json!("tcx"), Value::Null];
     assert_eq!(attached(&observer), std::slice::from_ref(&on_cable));
     let service = Service::open(&pair, Family::V4).unwrap();
     let opened = Instant::now();
@@ -113,7 +113,7 @@ fn come_and_go(persist: bool) {
 
     file.write(&format!("[interfaces]\ninclude = ['{cable}', 'lo']\n"));
     let said = reload(&observer, true);
-    assert!(said.contains("lo: ingress XDP generic"), "{said}");
+    assert!(said.contains("lo: ingress tcx"), "{said}");
     assert!(!said.contains(cable), "it was not touched: {said}");
     let mut both = [on_lo.clone(), on_cable.clone()];
     both.sort_by_key(|one| one[0].to_string());
@@ -183,23 +183,23 @@ fn hooks_change_one_by_one() {
     let hooks = |ingress: Value, egress: Value| {
         assert_eq!(attached(&observer), [[json!(cable), ingress, egress]]);
     };
-    hooks(json!("native"), json!("tcx"));
+    hooks(json!("tcx"), json!("tcx"));
 
     file.write(&text("ingress", ""));
     reload(&observer, true);
-    hooks(json!("native"), Value::Null);
+    hooks(json!("tcx"), Value::Null);
     // A rule for it comes before what holds for all.
     let rule = format!("[[interfaces.for]]\nnames = ['nobody', '{cable}']\nhooks = 'both'\n");
     file.write(&text("ingress", &rule));
     reload(&observer, true);
-    hooks(json!("native"), json!("tcx"));
+    hooks(json!("tcx"), json!("tcx"));
     lives.exchange().unwrap();
     file.write(&text("egress", ""));
     reload(&observer, true);
     hooks(Value::Null, json!("tcx"));
     file.write(&text("auto", ""));
     reload(&observer, true);
-    hooks(json!("native"), json!("tcx"));
+    hooks(json!("tcx"), json!("tcx"));
 
     // It was silent while one direction was not seen.
     let tuple = lives.tuple;

@@ -147,14 +147,21 @@ fn what_is_no_segment_is_passed_and_counted_by_reason() {
 }
 
 #[test]
-fn a_wrong_checksum_counts_at_xdp_alone() {
+fn a_wrong_checksum_counts_at_ingress_alone() {
     let bytes = Frame::v4(A, B)
         .tcp(Flags::SYN)
         .checksum(Checksum::Bad)
         .build();
-    let counted = counted(Hook::Xdp, &bytes);
-    assert_eq!(counted.0[counters::SKIP + Skip::BadChecksum as usize], 1);
-    assert_eq!(counted.0[counters::SEGMENTS], 0);
+    for hook in [Hook::Xdp, Hook::Ingress] {
+        let counted = counted(hook, &bytes);
+        let skipped = counted.0[counters::SKIP + Skip::BadChecksum as usize];
+        assert_eq!(skipped, 1, "{hook:?}");
+        assert_eq!(counted.0[counters::SEGMENTS], 0, "{hook:?}");
+    }
+    // On its way out, hardware has yet to fill it in.
+    let host = Host::new(Settings::DEFAULT);
+    host.see(&sight(Hook::Egress, Frame::v4(A, B)), &bytes);
+    assert_eq!(host.counters().0[counters::SEGMENTS], 1);
 }
 
 /// Every frame of the zoo, cut at every length that the kernel runs programs

@@ -262,7 +262,7 @@ pub(crate) fn parse(sight: &Sight, bytes: &[u8]) -> Result<Segment, wire::Skip> 
         },
         packets: sight.gso.max(1) as u16,
         length: bytes.len() as u32,
-        verify_checksum: matches!(sight.hook, Hook::Xdp),
+        verify_checksum: !matches!(sight.hook, Hook::Egress) && sight.gso <= 1,
         ..Context::default()
     };
     wire::ethernet(bytes, &context, &mut segment)?;
