@@ -40,11 +40,13 @@ impl Observer {
             .with_context(|| format!("cannot make the directory {}", directory.display()))?;
         let socket = directory.join("control.sock");
         let (interface, netns) = (&pair.server.interface, pair.server.namespace.name());
-        println!("\n$ termination run -i {interface} --netns {netns}");
+        // As on a card: on a veth, native XDP is not the default.
+        println!("\n$ termination run -i {interface} --mode native --netns {netns}");
 
         let mut command = start(program);
         command
-            .args(["run", "-i", interface, "--netns", netns, "--socket"])
+            .args(["run", "-i", interface, "--mode", "native"])
+            .args(["--netns", netns, "--socket"])
             .arg(&socket)
             // Ctrl-C is for us: then the order of things is ours.
             .process_group(0);
