@@ -24,10 +24,14 @@ const SIGINT: i32 = 2;
 /// An observer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Programs that do nothing, at the hooks of `termination`.
+    /// Programs that do nothing, at the hooks that `termination` takes on a veth.
     Empty,
+    /// The same, incoming packets by native XDP.
+    EmptyXdp,
     /// `termination run`, and every ending as JSON into a file.
     Termination,
+    /// The same by native XDP.
+    Xdp,
     /// The same at the level `closing`.
     Closing,
     /// libbpf-tools' tcplife: one line a connection.
@@ -41,9 +45,11 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 7] = [
+    pub(super) const ALL: [Self; 9] = [
         Self::Empty,
+        Self::EmptyXdp,
         Self::Termination,
+        Self::Xdp,
         Self::Closing,
         Self::Tcplife,
         Self::Tcpstates,
@@ -54,12 +60,33 @@ impl Kind {
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Empty => "empty",
+            Self::EmptyXdp => "empty-xdp",
             Self::Termination => "termination",
+            Self::Xdp => "xdp",
             Self::Closing => "closing",
             Self::Tcplife => "tcplife",
             Self::Tcpstates => "tcpstates",
             Self::Conntrack => "conntrack",
             Self::Tcpdump => "tcpdump",
+        }
+    }
+
+    /// Nobody: the hooks alone.
+    const fn is_empty(self) -> bool {
+        matches!(self, Self::Empty | Self::EmptyXdp)
+    }
+
+    /// `termination`.
+    const fn is_ours(self) -> bool {
+        matches!(self, Self::Termination | Self::Xdp | Self::Closing)
+    }
+
+    /// What `termination run` is asked for, beyond its defaults.
+    const fn options(self) -> &'static [&'static str] {
+        match self {
+            Self::Xdp => &["--mode", "native"],
+            Self::Closing => &["--level", "closing"],
+            _ => &[],
         }
     }
 }
@@ -94,8 +121,8 @@ impl<'a> Observer<'a> {
             socket: directory.join("control.sock"),
         };
         match kind {
-            Kind::Empty => observer.empty(&pair.server, &programs.bench)?,
-            Kind::Termination | Kind::Closing => {
+            Kind::Empty | Kind::EmptyXdp => observer.empty(&pair.server, &programs.bench)?,
+            Kind::Termination | Kind::Xdp | Kind::Closing => {
                 observer.termination(&pair.server, &programs.termination)?;
             }
             Kind::Tcplife | Kind::Tcpstates => observer.tool(port)?,
@@ -122,6 +149,9 @@ impl<'a> Observer<'a> {
     fn empty(&mut self, end: &End, bench: &Path) -> Result<()> {
         let mut command = inside(self.namespace, bench);
         command.args(["hold", &end.interface]);
+        if self.kind == Kind::EmptyXdp {
+            command.arg("--xdp");
+        }
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         signal::tie(&mut command);
         let mut child = command.spawn().context("cannot start nsenter")?;
@@ -141,9 +171,7 @@ impl<'a> Observer<'a> {
         let mut run = inside(self.namespace, program);
         run.args(["run", "--quiet", "-i", &end.interface, "--socket"])
             .arg(&self.socket);
-        if self.kind == Kind::Closing {
-            run.args(["--level", "closing"]);
-        }
+        run.args(self.kind.options());
         self.spawn(&mut run)?;
         self.answers(program)?;
         let mut events = inside(self.namespace, program);
@@ -270,22 +298,18 @@ impl<'a> Observer<'a> {
     /// Stops it. Endings that it told, where it tells any; of `connections` it
     /// should have.
     pub(super) fn finish(mut self, connections: u64) -> Result<Option<u64>> {
-        if self.kind != Kind::Empty {
+        if !self.kind.is_empty() {
             self.settle(connections)?;
         }
         // The follower first: it shall not hear of the end of the others.
         self.children.reverse();
-        let told = match self.kind {
-            Kind::Termination | Kind::Closing => self.told()?,
-            _ => 0,
-        };
+        let told = self.kind.is_ours().then(|| self.told()).transpose()?;
         self.stop()?;
-        match self.kind {
-            Kind::Empty => Ok(None),
-            Kind::Termination | Kind::Closing => Ok(Some(told)),
-            // Some hold back a part of their output until they end.
-            _ => self.told().map(Some),
+        if told.is_some() || self.kind.is_empty() {
+            return Ok(told);
         }
+        // Some hold back a part of their output until they end.
+        self.told().map(Some)
     }
 
     /// What is on its way arrives, as far as it does.
@@ -311,7 +335,7 @@ impl<'a> Observer<'a> {
     fn stop(&mut self) -> Result<()> {
         self.hold = None;
         for child in &mut self.children {
-            if self.kind != Kind::Empty {
+            if !self.kind.is_empty() {
                 signal::send(child, SIGINT);
             }
             try_wait_for("the observer to stop", PATIENCE, || {
@@ -332,12 +356,12 @@ impl<'a> Observer<'a> {
         }
         let file = File::open(&self.output)?;
         let is_ending = |line: &str| match self.kind {
-            Kind::Termination | Kind::Closing => line.contains("\"type\":\"ending\""),
+            Kind::Termination | Kind::Xdp | Kind::Closing => line.contains("\"type\":\"ending\""),
             // After the heading.
             Kind::Tcplife => line.as_bytes().first().is_some_and(u8::is_ascii_digit),
             Kind::Tcpstates => line.contains("-> CLOSE "),
             Kind::Conntrack => line.contains(" TIME_WAIT ") || line.contains(" CLOSE "),
-            Kind::Empty | Kind::Tcpdump => false,
+            Kind::Empty | Kind::EmptyXdp | Kind::Tcpdump => false,
         };
         let mut told = 0;
         for line in BufReader::with_capacity(1 << 20, file).lines() {
