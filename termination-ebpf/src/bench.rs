@@ -1,7 +1,7 @@
 //! For measurements: each program draws a connection, writes it into the frame
 //! and then does more or less of what the live program does. Entry points only.
 #![no_std]
-#![cfg_attr(target_arch = "bpf", no_main)]
+#![cfg_attr(target_arch = "bpf", no_main, feature(asm_experimental_arch))]
 
 // Here and not in the library: a map of the library is in every object that is
 // linked with it, and two million entries are made by every `termination run`.

@@ -4,6 +4,8 @@
 //! the frame becomes another connection's each time, all of them in turn in an
 //! order that no cache foresees, and each connection's sequence numbers go on.
 
+use core::arch::asm;
+
 use aya_ebpf::{btf_maps::Array, macros::btf_map, programs::XdpContext};
 
 /// What to draw from; user space writes it before each run.
@@ -63,11 +65,20 @@ pub(crate) fn draw(context: &XdpContext) {
     let Some(draw) = DRAW.get_ptr_mut(number.into()) else {
         return;
     };
+    // A word at a time, in assembly: the compiler would write bytes, since words of
+    // headers are misaligned, and a word that was written in bytes cannot be read
+    // before all of them have reached the cache. No card writes like that.
     let put = |at: usize, value: u32| {
-        let place = core::ptr::with_exposed_provenance_mut::<u32>(frame + at);
-        // SAFETY: within the frame, checked above; x86 and BPF read and write
-        // words at any address, the verifier refuses the program elsewhere.
-        unsafe { place.write_unaligned(value) };
+        // SAFETY: within the frame, checked above; where words cannot be
+        // misaligned, the verifier refuses the program.
+        unsafe {
+            asm!(
+                "*(u32 *)({0} + 0) = {1}",
+                in(reg) frame + at,
+                in(reg) u64::from(value),
+                options(nostack, preserves_flags)
+            );
+        }
     };
     // SAFETY: a map value, written by this program alone while it is measured.
     let draw = unsafe { &mut *draw };
@@ -97,9 +108,15 @@ pub(crate) fn draw(context: &XdpContext) {
     let mut sum = halves(address) + halves(ports) + halves(seq) + halves(ack);
     sum = (sum & 0xffff) + (sum >> 16);
     sum = (sum & 0xffff) + (sum >> 16);
-    let place = core::ptr::with_exposed_provenance_mut::<u16>(frame + URGENT);
     // SAFETY: as above.
-    unsafe { place.write_unaligned(!(sum as u16)) };
+    unsafe {
+        asm!(
+            "*(u16 *)({0} + 0) = {1}",
+            in(reg) frame + URGENT,
+            in(reg) u64::from(!(sum as u16)),
+            options(nostack, preserves_flags)
+        );
+    }
 }
 
 #[inline(always)]
