@@ -25,6 +25,6 @@ pub mod time;
 pub mod timer;
 pub mod traffic;
 pub mod tuple;
-mod verifier;
+pub mod verifier;
 pub mod wire;
 pub mod zeek;

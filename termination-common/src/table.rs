@@ -189,15 +189,6 @@ pub trait Memory {
     #[inline(always)]
     fn attention_fill(&self, _index: u32) {}
 
-    /// The same value, of which the verifier no longer knows how it came about:
-    /// it would walk on once for each way that has led here. `noise` is
-    /// anything that it does not know.
-    #[inline(always)]
-    fn forget(&self, value: u64, noise: u32) -> u64 {
-        let _ = noise;
-        value
-    }
-
     // The seams of the driver. In the kernel each is a function of scalars that
     // the verifier walks once by itself, instead of once for every path that
     // leads to it; elsewhere they are plain calls.

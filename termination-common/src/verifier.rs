@@ -1,14 +1,14 @@
 //! What is there for the sake of the kernel's verifier alone.
 
-/// The same number, of which the verifier no longer knows how it came about: it
-/// would walk on once for each way that has led here, and that of Linux 6.1 does
-/// so even where nothing that follows depends on it. It sees something that it
-/// does not know, `noise`, mixed in twice, not that twice is never.
+/// The same value, of which the verifier no longer knows how its low 32 bits came
+/// about: it would walk on once for each way that has led here, and that of Linux
+/// 6.1 does so even where nothing that follows depends on it. It sees something
+/// that it does not know, `noise`, mixed in twice, not that twice is never.
 #[inline(always)]
-pub(crate) fn forget(number: u32, noise: u32) -> u32 {
+pub fn blur(value: u64, noise: u32) -> u64 {
     #[cfg(target_arch = "bpf")]
-    let number = {
-        let mut value = u64::from(number);
+    let value = {
+        let mut value = value;
         // Not `pure`, or the compiler would move it to where it is of no use.
         // SAFETY: computes with two registers and touches nothing else.
         unsafe {
@@ -20,9 +20,9 @@ pub(crate) fn forget(number: u32, noise: u32) -> u32 {
                 options(nomem, nostack, preserves_flags)
             );
         }
-        value as u32
+        value
     };
     #[cfg(not(target_arch = "bpf"))]
     let _ = noise;
-    number
+    value
 }

@@ -23,7 +23,6 @@ use crate::{
         ATTENTION, ATTENTION_MASK, COLD, COUNTERS, FINGERPRINTS, HOT, LEVEL, LINE_MASK, LOCKED,
         SCRATCH, SEED, SETTINGS,
     },
-    packet::blur,
     patience::{wait_for_line, wait_for_slot},
 };
 
@@ -331,11 +330,6 @@ impl Memory for Maps {
     fn now(&self) -> u64 {
         // SAFETY: no arguments.
         unsafe { bpf_ktime_get_ns() }
-    }
-
-    #[inline(always)]
-    fn forget(&self, value: u64, noise: u32) -> u64 {
-        blur(value, noise)
     }
 
     #[inline(always)]

@@ -17,6 +17,7 @@ use aya_ebpf::{
 };
 use termination_common::{
     segment::Segment,
+    verifier::blur,
     wire::{self, Bytes, Context, Next, Skip, Step},
 };
 
@@ -226,24 +227,6 @@ impl Bytes for Linear {
 #[inline(always)]
 fn forget(offset: usize, noise: u32) -> usize {
     blur(offset as u64, noise) as usize & REACH
-}
-
-/// The same value, of which the verifier no longer knows the low 32 bits: it
-/// sees something unknown mixed in twice, not that twice is never. Not `pure`,
-/// or the compiler would move it to where it is of no use.
-#[inline(always)]
-pub(crate) fn blur(mut value: u64, noise: u32) -> u64 {
-    // SAFETY: computes with two registers and touches nothing else.
-    unsafe {
-        asm!(
-            "{0} ^= {1}",
-            "{0} ^= {1}",
-            inout(reg) value,
-            in(reg) u64::from(noise),
-            options(nomem, nostack, preserves_flags)
-        );
-    }
-    value
 }
 
 /// [`Bytes::repeat`].

@@ -17,6 +17,7 @@ use termination_common::{
     segment::{Fast, Flags, Segment, mark},
     table::Memory as _,
     time::tick,
+    verifier::blur,
     wire::{self, Bytes as _, Context, Skip, tunnel},
 };
 
@@ -24,7 +25,7 @@ use crate::{
     filter,
     maps::{CLOCK, FOLLOW},
     memory::{Maps, count_nth, scratch},
-    packet::{Linear, blur, read_copied},
+    packet::{Linear, read_copied},
 };
 
 /// An observer lets the next program, or the stack, decide, unless a guard drops

@@ -17,6 +17,7 @@ use crate::{
     },
     taxonomy::Sequel,
     timer,
+    verifier::blur,
 };
 
 use super::{
@@ -169,7 +170,7 @@ pub fn fill<M: Memory>(memory: &M, index: u32, fingerprint: u64, segment: &Segme
         // What was there needs nothing any more.
         let none = Snapshot::default();
         follow(memory, before, none, || slot.with(|_, cold| cold.tuple));
-        state = Snapshot(memory.forget(state.0, segment.seq));
+        state = Snapshot(blur(state.0, segment.seq));
     }
     let effects;
     (state, effects) = slot.with(|half, cold| {
@@ -177,8 +178,8 @@ pub fn fill<M: Memory>(memory: &M, index: u32, fingerprint: u64, segment: &Segme
         let effects = engine::open(&mut flow, segment);
         (flow.state, effects)
     });
-    let effects = Effects(memory.forget(effects.0.into(), segment.seq) as u32);
-    state = Snapshot(memory.forget(state.0, segment.seq));
+    let effects = Effects(blur(effects.0.into(), segment.seq) as u32);
+    state = Snapshot(blur(state.0, segment.seq));
     let opened = if segment.flags.syn() && !segment.flags.rst() {
         counters::OPENED
     } else {

@@ -31,6 +31,7 @@ use crate::{
     slot::{Cold, Half},
     state::{Snapshot, fact},
     table::{HotRef, LINE, LineRef, Memory, Place, SlotRef, Work, entry, lock, position},
+    verifier::blur,
 };
 
 /// What became of a visit to a slot, in one register.
@@ -230,8 +231,8 @@ pub fn visit<M: Memory>(memory: &M, index: u32, segment: &mut Segment) -> Visit 
     if plain {
         memory.count(counters::SEGMENTS);
     }
-    let effects = Effects(memory.forget(effects.0.into(), segment.seq) as u32);
-    let state = Snapshot(memory.forget(state.0, segment.seq));
+    let effects = Effects(blur(effects.0.into(), segment.seq) as u32);
+    let state = Snapshot(blur(state.0, segment.seq));
     let state = slot.with(|half, cold| guard::listen(state, half, cold, segment));
     if effects != Effects::NONE {
         return Visit::held(state, effects);

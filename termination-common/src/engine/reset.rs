@@ -10,7 +10,7 @@ use crate::{
     state::fact,
     taxonomy::{Cause, Ending, Evidence, Outcome, Verdict},
     tuple::Side,
-    verifier::forget,
+    verifier::blur,
 };
 
 use super::{
@@ -66,7 +66,7 @@ pub fn step(flow: &mut Flow<'_>, segment: &Segment, settings: &Settings, doubts:
     }
     let verdict = closing::verdict(grade(flow, segment), doubts);
     let guarded = Effects::guarded(guard::live(flow, segment, settings, verdict));
-    let judged = Effects(forget(Effects::judged(verdict).and(guarded).0, segment.seq));
+    let judged = Effects(blur(Effects::judged(verdict).and(guarded).0.into(), segment.seq) as u32);
     match verdict {
         // Rejected by whoever gets it, there and then.
         Verdict::Old | Verdict::Future | Verdict::SynSentBad => {
@@ -225,7 +225,7 @@ fn classify(flow: &mut Flow<'_>, segment: &Segment, settings: &Settings, known: 
     let y = x ^ 1;
     // Nothing of this decides what follows.
     let place = Outcome::packed_place(flow.by(x), flow.phase());
-    let place = forget(place, segment.seq);
+    let place = blur(place.into(), segment.seq) as u32;
     let (mine, other) = (flow.half[x & 1], flow.half[y & 1]);
     let originator = flow.state.originator() == x;
     let established = flow.state.is(fact::ESTABLISHED);
@@ -265,7 +265,7 @@ fn classify(flow: &mut Flow<'_>, segment: &Segment, settings: &Settings, known: 
         (Some(_), true) => Evidence::WireStrong,
     };
     let finding = Outcome::packed_finding(ending, Some(verdict), found, evidence);
-    place | forget(finding, segment.seq)
+    place | blur(finding.into(), segment.seq) as u32
 }
 
 /// R has sent nothing but SYN-ACKs.

@@ -1,8 +1,11 @@
 //! The checksum over an XDP frame.
 
-use termination_common::wire::{Bytes as _, Next, Step, fold};
+use termination_common::{
+    verifier::blur,
+    wire::{Bytes as _, Next, Step, fold},
+};
 
-use super::{Linear, blur, forget, repeat};
+use super::{Linear, forget, repeat};
 
 /// The most that is summed for a checksum: a segment with a 1500-byte MTU, and
 /// some. Jumbo frames are taken unchecked.
