@@ -22,7 +22,7 @@ use termination_common::{
 };
 use termination_user::{
     control::{clock, ring::Ring, sweep},
-    report::{Clock, Report},
+    report::{Clock, Report, line},
 };
 
 use crate::{
@@ -271,8 +271,7 @@ fn read(ring: &mut Ring, json: bool, mut finished: impl FnMut() -> bool) -> Resu
         {
             turn += 1;
             if json && let Some(report) = Report::from_record(&record, 0, &clock) {
-                serde_json::to_writer(&mut lines, &report)?;
-                lines.push(b'\n');
+                line::push(&mut lines, &report)?;
             }
         }
         lines.clear();

@@ -1,5 +1,7 @@
 //! The same ending in the words of other systems.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 use termination_common::{slot::Slot, taxonomy::Ending, zeek};
 
@@ -7,7 +9,7 @@ use termination_common::{slot::Slot, taxonomy::Ending, zeek};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Zeek {
     /// `conn_state`.
-    pub conn_state: String,
+    pub conn_state: Cow<'static, str>,
     /// `history`; null where not every segment was seen.
     pub history: Option<String>,
 }
@@ -16,7 +18,7 @@ impl Zeek {
     /// Of a slot.
     pub fn of(slot: &Slot) -> Option<Self> {
         Some(Self {
-            conn_state: zeek::conn_state(slot).to_owned(),
+            conn_state: zeek::conn_state(slot).into(),
             history: Some(zeek::history(slot).to_string()),
         })
     }

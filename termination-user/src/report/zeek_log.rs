@@ -52,7 +52,7 @@ pub fn header() -> String {
 /// One connection, without the line's end.
 pub fn row(ending: &Ending) -> String {
     let (conn_state, history) = match &ending.zeek {
-        Some(zeek) => (zeek.conn_state.as_str(), zeek.history.as_deref()),
+        Some(zeek) => (&*zeek.conn_state, zeek.history.as_deref()),
         None => ("-", None),
     };
     let history = history.filter(|history| !history.is_empty());
