@@ -1,7 +1,7 @@
 //! Asking the controller.
 
 use std::{
-    io::{self, BufRead as _, BufReader, Write as _},
+    io::{self, BufRead as _, BufReader, Read as _, Write as _},
     os::unix::net::UnixStream,
     path::{Path, PathBuf},
     time::Duration,
@@ -107,12 +107,6 @@ impl Answer {
     /// # Errors
     /// The connection breaks, or the line says that it could not be done.
     pub(super) fn line(&mut self) -> Result<Option<&str>, ClientError> {
-        /// Enough to find an error among the lines.
-        #[derive(Deserialize)]
-        struct Head {
-            #[serde(rename = "type")]
-            kind: String,
-        }
         self.line.clear();
         match self.from.read_line(&mut self.line) {
             Ok(0) => return Ok(None),
@@ -121,32 +115,22 @@ impl Answer {
                 return Err(ClientError::Nothing(self.path.clone()));
             }
             Ok(_) => {}
-            Err(error) => {
-                let path = self.path.clone();
-                return Err(match error.kind() {
-                    io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
-                        ClientError::Silent(path)
-                    }
-                    // It died, or was killed, in the middle of the answer.
-                    io::ErrorKind::ConnectionReset => ClientError::Nothing(path),
-                    _ => ClientError::Io { path, error },
-                });
-            }
+            Err(error) => return Err(self.broken(error)),
         }
         let line = self.line.trim_end();
-        // Hardly any line is one: those that cannot be are not parsed for it.
-        let failed = line.contains(ERROR)
-            && serde_json::from_str::<Head>(line).is_ok_and(|head| head.kind == "error");
-        if failed
-            && let Report::Message(Message {
-                kind: Kind::Error,
-                message,
-                ..
-            }) = Report::parse(line)?
-        {
-            return Err(ClientError::Refused(message));
-        }
+        refusal(line)?;
         Ok(Some(line))
+    }
+
+    /// Why nothing can be read.
+    fn broken(&self, error: io::Error) -> ClientError {
+        let path = self.path.clone();
+        match error.kind() {
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => ClientError::Silent(path),
+            // It died, or was killed, in the middle of the answer.
+            io::ErrorKind::ConnectionReset => ClientError::Nothing(path),
+            _ => ClientError::Io { path, error },
+        }
     }
 
     /// The next object, or `None` when that was all.
@@ -169,23 +153,72 @@ impl Answer {
             .ok_or_else(|| ClientError::Nothing(self.path.clone()))
     }
 
-    /// Hands all lines on as they are.
+    /// Hands all lines on as they are: those that came together in one write.
     ///
     /// # Errors
     /// As [`Answer::line`], and those of the output.
     pub(super) fn copy(&mut self, to: &mut Output) -> Result<(), Halt> {
-        while let Some(line) = self.line()? {
-            to.write(line)?;
-            to.write("\n")?;
-            if self.is_drained() {
-                to.flush()?;
+        let mut block = vec![0; CHUNK];
+        // Bytes at its start of a line whose end has yet to come.
+        let mut held = 0;
+        loop {
+            let read = match self.from.read(&mut block[held..]) {
+                // As above.
+                Ok(0) if held > 0 => return Err(ClientError::Nothing(self.path.clone()).into()),
+                Ok(0) => return to.flush(),
+                Ok(read) => read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(self.broken(error).into()),
+            };
+            let fresh = &block[held..held + read];
+            let end = fresh.iter().rposition(|&byte| byte == b'\n');
+            let end = end.map_or(0, |at| held + at + 1);
+            held += read;
+            let lines = str::from_utf8(&block[..end])
+                .map_err(|error| self.broken(io::Error::new(io::ErrorKind::InvalidData, error)))?;
+            if lines.contains(ERROR) {
+                for line in lines.lines() {
+                    refusal(line)?;
+                    to.write(line)?;
+                    to.write("\n")?;
+                }
+            } else {
+                to.write(lines)?;
+            }
+            to.flush()?;
+            block.copy_within(end..held, 0);
+            held -= end;
+            if held == block.len() {
+                block.resize(2 * held, 0);
             }
         }
-        to.flush()
     }
 
     /// Nothing more is here yet: the next read may wait.
     pub(super) fn is_drained(&self) -> bool {
         self.from.buffer().is_empty()
     }
+}
+
+/// An error if a line says that it could not be done. Hardly any does: those that
+/// cannot are not parsed for it.
+fn refusal(line: &str) -> Result<(), ClientError> {
+    /// Enough to find it among the lines.
+    #[derive(Deserialize)]
+    struct Head {
+        #[serde(rename = "type")]
+        kind: String,
+    }
+    let failed = line.contains(ERROR)
+        && serde_json::from_str::<Head>(line).is_ok_and(|head| head.kind == "error");
+    if failed
+        && let Report::Message(Message {
+            kind: Kind::Error,
+            message,
+            ..
+        }) = Report::parse(line)?
+    {
+        return Err(ClientError::Refused(message));
+    }
+    Ok(())
 }
