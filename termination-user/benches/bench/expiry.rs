@@ -16,7 +16,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use termination_common::{counters::Event, exchange::Record, policy::Level};
+use termination_common::{counters::Event, policy::Level};
 use termination_user::{
     control::{
         Mode, RunOptions,
@@ -223,17 +223,20 @@ fn steady() -> Result<Value> {
             let mut tick = ticker();
             let begin = Instant::now();
             // A little longer, so that as many leave as come.
-            let mut late = Duration::ZERO;
             while begin.elapsed() < TIME_WAIT + Duration::from_secs(2) {
-                turn(controller, &mut pump, &mut tick, &mut late).await?;
+                turn(controller, &mut pump, &mut tick).await?;
             }
-            late = Duration::ZERO;
             let (measured, used) = (Instant::now(), cpu_time());
             let published = controller.hub.borrow().published();
             let (mut looks, mut latest) = (Vec::new(), Duration::ZERO);
             let mut last = measured;
+            let mut late = Lateness {
+                seen: published,
+                ..Lateness::default()
+            };
             while measured.elapsed() < MEASURED {
-                let look = turn(controller, &mut pump, &mut tick, &mut late).await?;
+                let look = turn(controller, &mut pump, &mut tick).await?;
+                late.look(controller)?;
                 if let Some((start, took)) = look {
                     // What was over just after the last look began, is told now.
                     latest = latest.max(last.elapsed());
@@ -251,7 +254,7 @@ fn steady() -> Result<Value> {
             println!(
                 "one core {share:.1} % busy; a look {} ms; told at most {:.2} s late,",
                 with_spread(&looks, 1),
-                late.as_secs_f64()
+                late.worst.as_secs_f64()
             );
             println!(
                 "and between two looks were at most {:.2} s\n",
@@ -262,7 +265,7 @@ fn steady() -> Result<Value> {
                 "records_per_second": rate,
                 "percent_of_a_core": share,
                 "look_milliseconds": spread_json(&looks),
-                "late_seconds": late.as_secs_f64(),
+                "late_seconds": late.worst.as_secs_f64(),
                 "latest_seconds": latest.as_secs_f64(),
             }))
         });
@@ -385,40 +388,51 @@ fn ticker() -> Interval {
 
 /// Waits for the next look, and looks.
 async fn look(controller: &Rc<Controller>, pump: &mut Pump, tick: &mut Interval) -> Result<()> {
-    let mut late = Duration::ZERO;
-    while turn(controller, pump, tick, &mut late).await?.is_none() {}
+    while turn(controller, pump, tick).await?.is_none() {}
     Ok(())
 }
 
+/// How late the ends of TIME_WAITs are told.
+#[derive(Default)]
+struct Lateness {
+    /// Number of the last record that was looked at.
+    seen: u64,
+    worst: Duration,
+}
+
+impl Lateness {
+    /// Looks at what was told since the last time, of the latest few thousand.
+    fn look(&mut self, controller: &Controller) -> Result<()> {
+        let now = clock::monotonic()?;
+        let hub = controller.hub.borrow();
+        let told = hub.numbered().filter(|&(number, record)| {
+            number > self.seen && record.event == Event::TimeWait as u8
+        });
+        if let Some(first) = told.map(|(_, record)| record.time).min() {
+            let late = Duration::from_nanos(now.saturating_sub(first));
+            self.worst = self.worst.max(late);
+        }
+        self.seen = hub.published();
+        Ok(())
+    }
+}
+
 /// What `termination run` does when something happens. Begin of the look at the
-/// timers, if it was one, and what it took of the processor. `late`: the longest
-/// time from the end of a TIME_WAIT until it was told, if this one is longer.
+/// timers, if it was one, and what it took of the processor.
 async fn turn(
     controller: &Rc<Controller>,
     pump: &mut Pump,
     tick: &mut Interval,
-    late: &mut Duration,
 ) -> Result<Option<(Instant, Duration)>> {
-    let room = controller.hub.borrow().room();
-    let mut first = u64::MAX;
-    let publish = |record: Record| {
-        if record.event == Event::TimeWait as u8 {
-            first = first.min(record.time);
-        }
-        controller.publish(record);
-    };
     tokio::select! {
-        taken = pump.wait(room, publish) => {
-            taken?;
-            controller.settle(pump);
-            let since = clock::monotonic()?.saturating_sub(first);
-            *late = (*late).max(Duration::from_nanos(since));
+        due = pump.due() => {
+            due?;
+            controller.turn(pump);
             Ok(None)
         }
         _ = tick.tick() => {
             let (start, before) = (Instant::now(), cpu_time());
             controller.measure_clock();
-            controller.drain(pump);
             controller.look_at_timers(pump).await?;
             Ok(Some((start, cpu_time() - before)))
         }

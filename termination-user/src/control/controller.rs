@@ -5,6 +5,7 @@ use std::{
     cell::{Cell, RefCell},
     collections::{BTreeMap, VecDeque},
     rc::Rc,
+    time::Instant,
 };
 
 use anyhow::Context as _;
@@ -26,7 +27,7 @@ use super::{
 };
 use crate::{
     policy::Policy,
-    report::{Clock, Report},
+    report::{Clock, Report, line},
 };
 
 mod figures;
@@ -141,8 +142,9 @@ impl Controller {
         )
     }
 
-    /// A record came out of the ring.
-    pub fn publish(&self, record: Record) {
+    /// A record came out of the ring, about `at` this time. Those who listen get it
+    /// with [`Hub::hand_over`].
+    fn publish(&self, at: Instant, record: Record) {
         let (epoch, clock) = (self.loaded.epoch, self.clock.get());
         let policy = self.policy();
         let opinion = policy.opinion(&record);
@@ -160,39 +162,43 @@ impl Controller {
         }
         // What policy does not want told has its number and its place in the
         // ring all the same.
-        self.hub
-            .borrow_mut()
-            .publish(record, |record| line_of(record, epoch, &clock, &policy));
+        self.hub.borrow_mut().publish(at, record, |record, to| {
+            push_line(to, record, epoch, &clock, &policy)
+        });
     }
 
     /// The remembered records as lines, oldest first.
-    pub fn recent(&self, count: usize) -> Vec<String> {
+    pub fn recent(&self, count: usize) -> Vec<u8> {
         let (epoch, clock) = (self.loaded.epoch, self.clock.get());
         let (hub, policy) = (self.hub.borrow(), self.policy());
-        hub.recent(count)
-            .filter_map(|record| line_of(record, epoch, &clock, &policy))
-            .collect()
+        let mut lines = Vec::new();
+        for record in hub.recent(count) {
+            push_line(&mut lines, record, epoch, &clock, &policy);
+        }
+        lines
     }
 
-    /// The same with their numbers ([`Hub::numbered`]), all of them.
-    pub fn numbered(&self) -> Vec<(u64, String)> {
+    /// The same one by one with their numbers ([`Hub::numbered`]), all of them.
+    pub fn numbered(&self) -> Vec<(u64, Vec<u8>)> {
         let (epoch, clock) = (self.loaded.epoch, self.clock.get());
         let (hub, policy) = (self.hub.borrow(), self.policy());
         hub.numbered()
-            .filter_map(|(number, record)| Some((number, line_of(record, epoch, &clock, &policy)?)))
+            .filter_map(|(number, record)| {
+                let mut line = Vec::new();
+                push_line(&mut line, record, epoch, &clock, &policy).then_some((number, line))
+            })
             .collect()
     }
 
-    /// The last RSTs that a guard dropped or would have, at most `count`, as
-    /// lines, oldest first.
-    pub fn guarded(&self, count: usize) -> Vec<String> {
+    /// The last RSTs that a guard dropped or would have, at most `count`, oldest
+    /// first.
+    pub fn guarded(&self, count: usize) -> Vec<Report> {
         let (epoch, clock) = (self.loaded.epoch, self.clock.get());
         let guarded = self.guarded.borrow();
         guarded
             .iter()
             .skip(guarded.len().saturating_sub(count))
             .filter_map(|record| Report::from_record(record, epoch, &clock))
-            .filter_map(|report| serde_json::to_string(&report).ok())
             .collect()
     }
 
@@ -206,14 +212,22 @@ impl Controller {
     }
 }
 
-/// The line of a record; `None` if it makes no sense, or policy does not want
+/// Adds the line of a record; `false` if it makes no sense, or policy does not want
 /// it told.
-fn line_of(record: &Record, epoch: u16, clock: &Clock, policy: &Policy) -> Option<String> {
+fn push_line(
+    to: &mut Vec<u8>,
+    record: &Record,
+    epoch: u16,
+    clock: &Clock,
+    policy: &Policy,
+) -> bool {
     let opinion = policy.opinion(record);
     if !opinion.wanted {
-        return None;
+        return false;
     }
-    let mut report = Report::from_record(record, epoch, clock)?;
+    let Some(mut report) = Report::from_record(record, epoch, clock) else {
+        return false;
+    };
     if let Report::Ending(mut ending) = report {
         ending.benign = opinion.benign.map(str::to_owned);
         if policy.level == Some(Level::Closing) {
@@ -221,5 +235,5 @@ fn line_of(record: &Record, epoch: u16, clock: &Clock, policy: &Policy) -> Optio
         }
         report = Report::Ending(ending);
     }
-    serde_json::to_string(&report).ok()
+    line::push(to, &report).is_ok()
 }

@@ -18,12 +18,14 @@ use aya::maps::MapData;
 use termination_common::exchange::Record;
 use tokio::{
     io::{Interest, unix::AsyncFd},
+    task::yield_now,
     time::{Instant, sleep_until},
 };
 
 use super::{
     mapping::{Mapping, page},
     meta::{Meta, Word},
+    options::RunOptions,
     plain::read,
 };
 
@@ -163,17 +165,34 @@ impl AsRawFd for Ring {
     }
 }
 
-/// So long nothing is read after all was read. The kernel wakes a reader for the
-/// first record that it has not read yet, and for no other (BPF ring buffer
-/// notifications): one that is always ready is woken for each, which costs more
-/// than to write and read it.
-const REST: Duration = Duration::from_millis(5);
+/// So long nothing is read after something was read, so that records come many at a
+/// time: each wake-up costs as much as to write and read a hundred of them. A ring of
+/// the default size takes 3.7 million a second meanwhile.
+const REST: Duration = Duration::from_millis(20);
+
+/// The same for small rings, which are full sooner: no less than this.
+const SHORT_REST: Duration = Duration::from_millis(1);
+
+/// When there is something to do.
+#[derive(Clone, Copy, Debug)]
+enum Due {
+    /// The kernel tells: everything was read, and its place given back. It wakes a
+    /// reader for a record that finds the ring empty, and for no other
+    /// (kernel/bpf/ringbuf.c, bpf_ringbuf_commit).
+    Told,
+    /// After a rest. Meanwhile the place of something that was read is not given
+    /// back, so the kernel does not wake.
+    At(Instant),
+    /// Now: there may be more.
+    Now,
+}
 
 /// The ring in an event loop.
 pub struct Pump {
     source: AsyncFd<Ring>,
-    /// Until then it rests.
-    rest: Option<Instant>,
+    due: Due,
+    /// How long it rests.
+    rest: Duration,
     /// Records that were taken.
     taken: u64,
     /// Once so many were delivered, the ring is free up to this position.
@@ -190,55 +209,68 @@ impl Pump {
     ///
     /// What epoll(7) answered.
     pub fn new(ring: Ring) -> io::Result<Self> {
+        let rest = REST.mul_f64(ring.bytes as f64 / f64::from(RunOptions::RING_BYTES));
         // SAFETY: the map behind `ring` keeps its descriptor, one and the same,
         // until it is dropped with the `AsyncFd` that owns it.
         let source = unsafe { AsyncFd::register_with_interest(ring, Interest::READABLE)? };
         Ok(Self {
             source,
-            rest: None,
+            due: Due::Told,
+            rest: rest.clamp(SHORT_REST, REST),
             taken: 0,
             marks: VecDeque::new(),
         })
     }
 
-    /// Waits until there may be records, then takes some, at most `limit`: a few
-    /// milliseconds late, so that they come many at a time.
+    /// Waits until there may be something to do: records to take, or places to give
+    /// back.
     ///
-    /// Cancel safe: records are taken without waiting.
+    /// Cancel safe: whoever is not told waits again.
     ///
     /// # Errors
     ///
     /// What epoll(7) answered.
-    pub async fn wait(&mut self, limit: usize, each: impl FnMut(Record)) -> io::Result<usize> {
-        if let Some(until) = self.rest {
-            sleep_until(until).await;
-            self.rest = None;
+    pub async fn due(&mut self) -> io::Result<()> {
+        match self.due {
+            // Before the look at the ring: what comes after it is told again.
+            Due::Told => self.source.readable_mut().await?.clear_ready(),
+            Due::At(until) => sleep_until(until).await,
+            Due::Now => yield_now().await,
         }
-        let mut ready = self.source.readable_mut().await?;
-        let taken = take(
-            ready.get_inner_mut(),
-            &mut self.taken,
-            &mut self.marks,
-            limit,
-            each,
-        );
-        // With more in the ring, stay ready: the descriptor tells of it once.
-        if taken < TURN {
-            ready.clear_ready();
-            self.rest = Some(Instant::now() + REST);
-        }
-        Ok(taken)
+        Ok(())
     }
 
-    /// Takes what is there now, at most `limit` and one turn ([`TURN`]).
-    pub fn drain(&mut self, limit: usize, each: impl FnMut(Record)) -> usize {
+    /// Takes what is there now, at most `limit` and one turn ([`TURN`]). To be asked
+    /// after [`Pump::settle`], so that the ring is not kept longer than it has to be.
+    pub fn take(&mut self, limit: usize, mut each: impl FnMut(Record)) -> usize {
         let Self {
             source,
-            rest: _,
-            taken,
+            due,
+            rest,
+            taken: count,
             marks,
         } = self;
-        take(source.get_mut(), taken, marks, limit, each)
+        let ring = source.get_mut();
+        let limit = limit.min(TURN);
+        let mut taken = 0;
+        while taken < limit
+            && let Some(record) = ring.take()
+        {
+            taken += 1;
+            *count += 1;
+            if count.is_multiple_of(STRIDE) {
+                marks.push_back((*count, ring.position));
+            }
+            each(record);
+        }
+        *due = if taken == limit {
+            Due::Now
+        } else if ring.settled != ring.position {
+            Due::At(Instant::now() + *rest)
+        } else {
+            Due::Told
+        };
+        taken
     }
 
     /// Gives back the places of what was delivered: of all records that were
@@ -266,26 +298,4 @@ impl Pump {
             ring.give_back(position);
         }
     }
-}
-
-/// Up to `limit` records, or one turn of them; counts and marks them.
-fn take(
-    ring: &mut Ring,
-    count: &mut u64,
-    marks: &mut VecDeque<(u64, u64)>,
-    limit: usize,
-    mut each: impl FnMut(Record),
-) -> usize {
-    let limit = limit.min(TURN);
-    for taken in 0..limit {
-        let Some(record) = ring.take() else {
-            return taken;
-        };
-        *count += 1;
-        if count.is_multiple_of(STRIDE) {
-            marks.push_back((*count, ring.position));
-        }
-        each(record);
-    }
-    limit
 }

@@ -290,25 +290,17 @@ impl Session {
         loop {
             let room = controller.hub.borrow().room();
             tokio::select! {
-                taken = pump.wait(room, |record| controller.publish(record)), if room > 0 => {
-                    taken.context("cannot wait on the ring buffer")?;
-                    controller.settle(pump);
+                due = pump.due(), if room > 0 => {
+                    due.context("cannot wait on the ring buffer")?;
+                    controller.turn(pump);
                 }
-                // Somebody has got what was sent: its place in the ring is free,
-                // and what came meanwhile did not wake us.
-                () = progress.notified() => {
-                    controller.settle(pump);
-                    pump.drain(room, |record| controller.publish(record));
-                    controller.settle(pump);
-                }
+                // Somebody has got what was sent: there may be room now.
+                () = progress.notified(), if room == 0 => controller.settle(pump),
                 _ = tick.tick() => {
                     controller.measure_clock();
                     if !controller.attached.borrow().is_whole() {
                         follow(controller, voice);
                     }
-                    // Also what was written without waking us.
-                    pump.drain(room, |record| controller.publish(record));
-                    controller.settle(pump);
                     let error = controller.look_at_timers(pump).await.err();
                     let error = error.map(|error| format!("timers stand still: {error:#}"));
                     // Said once, not four times a second.

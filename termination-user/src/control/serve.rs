@@ -33,7 +33,7 @@ use super::{
     waits,
 };
 use crate::report::{
-    Ask, Connection, Filter, Guards, Kind, Lost, Message, SCHEMA, connection::State,
+    Ask, Connection, Filter, Guards, Kind, Lost, Message, SCHEMA, connection::State, line,
 };
 
 /// Longest question, bytes.
@@ -130,15 +130,7 @@ struct Answer {
 impl Answer {
     /// Adds an object.
     fn push(&mut self, object: &impl Serialize) -> io::Result<()> {
-        serde_json::to_writer(&mut self.buffer, object)?;
-        self.buffer.push(b'\n');
-        Ok(())
-    }
-
-    /// Adds a line that is JSON already.
-    fn push_line(&mut self, line: &str) {
-        self.buffer.extend_from_slice(line.as_bytes());
-        self.buffer.push(b'\n');
+        Ok(line::push(&mut self.buffer, object)?)
     }
 
     /// Sends what was added.
@@ -218,15 +210,13 @@ async fn respond(controller: &Controller, line: &str, answer: &mut Answer) -> an
             let count = count.map_or(usize::MAX, |count| {
                 usize::try_from(count).unwrap_or(usize::MAX)
             });
-            for line in controller.recent(count) {
-                answer.push_line(&line);
-            }
+            answer.buffer = controller.recent(count);
         }
         Request::Ask(Ask::Guards { count }) => {
             let guards = controller.policy().guards;
             answer.push(&Guards::new(guards, &controller.counters()?))?;
-            for line in controller.guarded(usize::try_from(count).unwrap_or(usize::MAX)) {
-                answer.push_line(&line);
+            for rst in controller.guarded(usize::try_from(count).unwrap_or(usize::MAX)) {
+                answer.push(&rst)?;
             }
         }
         Request::Ask(Ask::Reload) => answer.push(&Message::done(reload(controller)?))?,
@@ -325,7 +315,7 @@ async fn follow(
             if left == 0 {
                 break;
             }
-            answer.push_line(&line);
+            answer.buffer.extend_from_slice(&line);
             left -= 1;
             if answer.buffer.len() >= CHUNK {
                 answer.flush().await?;
@@ -337,7 +327,7 @@ async fn follow(
     }
     let mut look = interval(LOOK);
     while left > 0 {
-        let first = tokio::select! {
+        let item = tokio::select! {
             item = queue.next() => item,
             _ = look.tick() => {
                 if answer.to.ready(Interest::WRITABLE).await?.is_write_closed() {
@@ -346,27 +336,21 @@ async fn follow(
                 continue;
             }
         };
-        let Some(item) = first else {
-            return Ok(());
-        };
-        // What is there already goes out in one write.
-        let mut next = Some(item);
-        while let Some(item) = next {
-            match item {
-                Item::Line(line) => {
-                    answer.push_line(&line);
-                    left -= 1;
-                }
-                Item::Lost(count) => answer.push(&Lost {
+        match item {
+            Some(Item::Lines(lines)) => {
+                answer.to.write_all(lines.first(left)).await?;
+                left = left.saturating_sub(lines.count);
+            }
+            Some(Item::Lost(count)) => {
+                answer.push(&Lost {
                     schema: SCHEMA,
                     kind: Kind::Lost,
                     count,
-                })?,
+                })?;
+                answer.flush().await?;
             }
-            let more = left > 0 && answer.buffer.len() < CHUNK;
-            next = if more { queue.ready() } else { None };
+            None => return Ok(()),
         }
-        answer.flush().await?;
         queue.arrived();
     }
     Ok(())

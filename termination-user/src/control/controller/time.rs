@@ -99,14 +99,18 @@ impl Controller {
     /// Takes all records that are there, and what is added meanwhile, as far as
     /// they can be taken.
     pub fn drain(&self, pump: &mut Pump) {
-        loop {
-            let room = self.hub.borrow().room();
-            let taken = pump.drain(room, |record| self.publish(record));
-            self.settle(pump);
-            if taken < TURN {
-                return;
-            }
-        }
+        while self.turn(pump) == TURN {}
+        self.settle(pump);
+    }
+
+    /// Gives the ring back what has arrived, takes records that are there, as far as
+    /// they can be taken, and hands them on together. Returns how many.
+    pub fn turn(&self, pump: &mut Pump) -> usize {
+        self.settle(pump);
+        let (room, at) = (self.hub.borrow().room(), std::time::Instant::now());
+        let taken = pump.take(room, |record| self.publish(at, record));
+        self.hub.borrow_mut().hand_over();
+        taken
     }
 
     /// Gives the ring back what has arrived.
@@ -168,7 +172,7 @@ impl Controller {
     async fn wait_for_followers(&self, until: Instant) {
         const STEP: Duration = Duration::from_millis(2);
         const STUCK: u32 = 25;
-        let (mut last, mut idle) = (usize::MAX, 0);
+        let (mut last, mut idle) = (u64::MAX, 0);
         while idle < STUCK && Instant::now() < until {
             let backlog = self.hub.borrow().backlog();
             if backlog == 0 {
