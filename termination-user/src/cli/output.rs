@@ -8,16 +8,23 @@ use std::{
 use anyhow::Context as _;
 
 use super::Halt;
-use crate::report::table::Style;
+use crate::report::{line, table::Style};
 
 /// Standard output.
 #[derive(Debug)]
-pub(super) struct Output(BufWriter<StdoutLock<'static>>);
+pub(super) struct Output {
+    to: BufWriter<StdoutLock<'static>>,
+    /// Where a line is made.
+    line: Vec<u8>,
+}
 
 impl Output {
     /// Takes it for this process's only writer.
     pub(super) fn open() -> Self {
-        Self(BufWriter::new(io::stdout().lock()))
+        Self {
+            to: BufWriter::new(io::stdout().lock()),
+            line: Vec::new(),
+        }
     }
 
     /// Writes text, at the latest at [`Output::flush`].
@@ -25,7 +32,7 @@ impl Output {
     /// # Errors
     /// [`Halt::Pipe`] when nobody reads; others as the system says.
     pub(super) fn write(&mut self, text: &str) -> Result<(), Halt> {
-        let done = self.0.write_all(text.as_bytes());
+        let done = self.to.write_all(text.as_bytes());
         checked(done)
     }
 
@@ -34,9 +41,9 @@ impl Output {
     /// # Errors
     /// As [`Output::write`].
     pub(super) fn json(&mut self, object: &impl serde::Serialize) -> Result<(), Halt> {
-        let done = serde_json::to_writer(&mut self.0, object).map_err(io::Error::from);
-        checked(done)?;
-        self.write("\n")
+        self.line.clear();
+        line::push(&mut self.line, object)?;
+        checked(self.to.write_all(&self.line))
     }
 
     /// Hands over what was written.
@@ -44,7 +51,7 @@ impl Output {
     /// # Errors
     /// As [`Output::write`].
     pub(super) fn flush(&mut self) -> Result<(), Halt> {
-        let done = self.0.flush();
+        let done = self.to.flush();
         checked(done)
     }
 }
