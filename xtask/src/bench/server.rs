@@ -54,6 +54,8 @@ struct Turn {
     connections: u64,
     /// Endings that the observer told.
     told: Option<u64>,
+    /// Of the observer's own processes, for a connection.
+    own: Option<Duration>,
 }
 
 /// Someone's turns, each beside one without any observer.
@@ -139,18 +141,22 @@ pub(super) fn run(options: &Options, programs: &Programs, quick: bool) -> Result
 
 fn turn(pair: &Pair, web: &Web, observer: Option<Observer<'_>>, time: Duration) -> Result<Turn> {
     let namespace = &pair.server.namespace;
+    let idle = observer.as_ref().map(Observer::used).transpose()?;
     let before = Counters::read(namespace)?;
     let used = busy()?;
     let load = web.load(pair, time)?;
     let used = busy()? - used;
     let after = Counters::read(namespace)?;
     let connections = u64::try_from(after.since(&before, "Tcp.PassiveOpens"))?;
-    let told = observer.map(|observer| observer.finish(connections));
+    let finished = observer.map(|observer| observer.finish(connections));
+    let (told, own) = finished.transpose()?.unzip();
+    let own = own.zip(idle).map(|(own, idle)| own - idle);
     Ok(Turn {
         rate: load.rate,
         cpu: used.div_f64(load.requests as f64),
         connections,
-        told: told.transpose()?.flatten(),
+        told: told.flatten(),
+        own: own.map(|own| own.div_f64(connections as f64)),
     })
 }
 
@@ -168,6 +174,7 @@ impl Column {
                 "cpu_seconds_per_request": turn.cpu.as_secs_f64(),
                 "connections": turn.connections,
                 "endings_told": turn.told,
+                "observer_cpu_seconds_per_connection": turn.own.map(|own| own.as_secs_f64()),
             })
         };
         let turns = self.turns.iter();
@@ -183,16 +190,17 @@ fn print(columns: &[Column], pairs: u32, seconds: u64) {
         "nginx, one request per connection: turns of {seconds} s each ({pairs}), beside as many"
     );
     println!("without observer. As % of what is without: the rate, and requests per processor");
-    println!("time of the whole machine; median (least-most). Lost: endings not told, %\n");
+    println!("time of the whole machine; median (least-most). Own: processor time of the");
+    println!("observer's own processes, for a connection. Lost: endings not told, %\n");
     println!(
-        "{:<12} {:>8} {:>8} {:>17} {:>17} {:>9}",
-        "", "req/s", "CPU us", "rate %", "per CPU time %", "lost %"
+        "{:<12} {:>7} {:>7} {:>16} {:>16} {:>7} {:>7}",
+        "", "req/s", "CPU us", "rate %", "per CPU time %", "own us", "lost %"
     );
     let bare = columns.iter().flat_map(|column| &column.turns);
     let bare: Vec<_> = bare.map(|(bare, _)| *bare).collect();
     let micro = |turn: &Turn| turn.cpu.as_secs_f64() * 1e6;
     println!(
-        "{:<12} {:>8.0} {:>8.1}",
+        "{:<12} {:>7.0} {:>7.1}",
         "nothing",
         spread(bare.iter().map(|turn| turn.rate)).0,
         spread(bare.iter().map(micro)).0,
@@ -216,12 +224,13 @@ fn print(columns: &[Column], pairs: u32, seconds: u64) {
             format!("{:.2}", spread(lost.into_iter()).0)
         };
         println!(
-            "{:<12} {:>8.0} {:>8.1} {:>17} {:>17} {lost:>9}",
+            "{:<12} {:>7.0} {:>7.1} {:>16} {:>16} {:>7.1} {lost:>7}",
             column.kind.name(),
             spread(observed().map(|turn| turn.rate)).0,
             spread(observed().map(micro)).0,
             range(rate),
             range(cpu),
+            spread(observed().filter_map(|turn| Some(turn.own?.as_secs_f64() * 1e6))).0,
         );
     }
 }

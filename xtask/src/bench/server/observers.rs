@@ -295,21 +295,37 @@ impl<'a> Observer<'a> {
         })?
     }
 
+    /// Processor time of its processes so far; what others spend on its behalf, such
+    /// as the programs that packets run, is theirs.
+    pub(super) fn used(&self) -> Result<Duration> {
+        let mut used = Duration::ZERO;
+        for child in &self.children {
+            for task in fs::read_dir(format!("/proc/{}/task", child.id()))? {
+                // Nanoseconds on a processor, then two other figures.
+                let text = fs::read_to_string(task?.path().join("schedstat"))?;
+                let figure = text.split(' ').next().unwrap_or_default();
+                used += Duration::from_nanos(figure.parse()?);
+            }
+        }
+        Ok(used)
+    }
+
     /// Stops it. Endings that it told, where it tells any; of `connections` it
-    /// should have.
-    pub(super) fn finish(mut self, connections: u64) -> Result<Option<u64>> {
+    /// should have. And what it has used until it had told them.
+    pub(super) fn finish(mut self, connections: u64) -> Result<(Option<u64>, Duration)> {
         if !self.kind.is_empty() {
             self.settle(connections)?;
         }
+        let used = self.used()?;
         // The follower first: it shall not hear of the end of the others.
         self.children.reverse();
         let told = self.kind.is_ours().then(|| self.told()).transpose()?;
         self.stop()?;
-        if told.is_some() || self.kind.is_empty() {
-            return Ok(told);
+        if told.is_none() && !self.kind.is_empty() {
+            // Some hold back a part of their output until they end.
+            return Ok((Some(self.told()?), used));
         }
-        // Some hold back a part of their output until they end.
-        self.told().map(Some)
+        Ok((told, used))
     }
 
     /// What is on its way arrives, as far as it does.
