@@ -160,7 +160,8 @@ pub fn completeness(slot: &Slot) -> u8 {
     };
     let opens = matches!(first, Letter::Syn);
     let [a, b] = &slot.hot.half;
-    let alone = order.next().is_none() && a.segments.saturating_add(b.segments) <= 1;
+    let alone = order.all(|(letter, _)| matches!(letter, Letter::ZeroWindow))
+        && a.segments.saturating_add(b.segments) <= 1;
     if alone && !opens {
         // The field is written before its own segment counts, unless that is
         // the SYN.
@@ -183,4 +184,36 @@ pub fn completeness(slot: &Slot) -> u8 {
         bits |= Outcome::packed_late(slot.cold.outcome);
     }
     bits
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::push;
+
+    fn slot(order: &[(Letter, Side)]) -> Slot {
+        let mut slot = Slot::default();
+        slot.hot.word = slot.state().transition_to_live(0).0;
+        for &(letter, side) in order {
+            slot.cold.history = push(slot.cold.history, letter, side);
+        }
+        slot
+    }
+
+    /// The SYN was missed of who speaks first after a SYN-ACK, and only of the
+    /// originator.
+    #[test]
+    fn a_missed_syn_opens_who_goes_on_after_the_syn_ack() {
+        use Letter::{Ack, Data, SynAck};
+        for (order, state) in [
+            (&[(SynAck, 1), (Ack, 0)][..], "S1"),
+            (&[(SynAck, 1), (Data, 0)], "S1"),
+            (&[(SynAck, 1), (Letter::ZeroWindow, 0)], "OTH"),
+            (&[(Ack, 0), (SynAck, 1)], "OTH"),
+            (&[(Ack, 0), (SynAck, 1), (Data, 0)], "OTH"),
+            (&[(SynAck, 0), (Ack, 1)], "OTH"),
+        ] {
+            assert_eq!(conn_state(&slot(order)), state, "{order:?}");
+        }
+    }
 }

@@ -15,7 +15,7 @@ use crate::scratch::{SECOND, START, Scratch, endings, pcap, tshark};
 /// | S H A D F | SYN, SYN-ACK, ACK, 10 bytes of payload, FIN |
 /// | R K | RST without ACK, with ACK |
 /// | P X N | SYN with payload, FIN with payload, FIN without ACK |
-/// | T W | the last payload again, zero window |
+/// | T W Z | the last payload again, zero window, payload with a zero window |
 /// | G L | 10 bytes that the capture missed; they come after all |
 /// | 1 6 | seconds pass |
 const ROWS: &[(&str, &str, &str, u64)] = &[
@@ -29,6 +29,8 @@ const ROWS: &[(&str, &str, &str, u64)] = &[
     ("S R", "RSTOS0", "SR", 33),
     ("S S R", "RSTOS0", "SR", 33),
     ("S A R", "OTH", "SAR", 37),
+    ("S D R", "RSTOS0", "SDR", 41),
+    ("S a R", "RSTOS0", "SaR", 37),
     ("S h R", "RSTO", "ShR", 35),
     // Established.
     ("S h", "S1", "Sh", 3),
@@ -39,6 +41,7 @@ const ROWS: &[(&str, &str, &str, u64)] = &[
     ("S h A f A", "S3", "ShAf", 23),
     ("S h A F a f A", "SF", "ShAFaf", 23),
     ("S h A X a f A", "SF", "ShAFaf", 31),
+    ("S h A x A F a", "SF", "ShAfFa", 31),
     // Resets.
     ("S h A r", "RSTR", "ShAr", 39),
     ("S h A D r", "RSTR", "ShADr", 47),
@@ -47,6 +50,7 @@ const ROWS: &[(&str, &str, &str, u64)] = &[
     ("S h A D a F a R f", "SF", "ShADaFRf", 63),
     ("S h A D a f A F R", "SF", "ShADafFR", 63),
     ("S h A D k R", "RSTR", "ShADrR", 47),
+    ("S h A d k R", "RSTR", "ShAdrR", 47),
     ("S h A F a f A R", "SF", "ShAFafR", 55),
     ("S h A F a f A 6 R", "SF", "ShAFaf", 55),
     // One side only.
@@ -61,8 +65,12 @@ const ROWS: &[(&str, &str, &str, u64)] = &[
     // Its SYN was missed.
     ("h A", "S1", "^hA", 6),
     ("h A D a", "S1", "^hADa", 14),
+    ("h D", "S1", "^hD", 10),
     // Midstream.
     ("D", "OTH", "D", 0),
+    ("D D", "OTH", "D", 8),
+    ("Z", "OTH", "DW", 0),
+    ("r A", "RSTRH", "^rA", 36),
     ("D a", "OTH", "Da", 12),
     ("d A", "OTH", "^dA", 12),
     ("D F", "SH", "DF", 28),
@@ -79,6 +87,8 @@ const ROWS: &[(&str, &str, &str, u64)] = &[
     ("S h A G D a", "S1", "ShADaG", 15),
     ("S h A G D L a", "S1", "ShADTa", 15),
     ("P h D a", "S1", "ShDa", 15),
+    ("P h A", "S1", "ShA", 15),
+    ("P", "S0", "S", 9),
 ];
 
 /// Two ends and what they have sent.
@@ -102,7 +112,7 @@ impl Wire {
             'P' => (Flags::SYN, at.wrapping_sub(1), 10, 10),
             'H' => (Flags::SYN | ACK, at.wrapping_sub(1), 0, 0),
             'A' | 'W' => (ACK, at, 0, 0),
-            'D' => (ACK, at, 10, 10),
+            'D' | 'Z' => (ACK, at, 10, 10),
             'T' => (ACK, at - 10, 10, 0),
             'L' => (ACK, self.lost[x], 10, 0),
             'F' => (Flags::FIN | ACK, at, 0, 1),
@@ -112,7 +122,7 @@ impl Wire {
             other => panic!("no such segment: {other}"),
         };
         self.next[x] = at + taken;
-        let window = if letter.eq_ignore_ascii_case(&'w') {
+        let window = if matches!(letter, 'W' | 'w' | 'Z' | 'z') {
             0
         } else {
             0xffff
