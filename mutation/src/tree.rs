@@ -59,6 +59,8 @@ const WITNESS: &str = r#"
 mod judge;
 #[path = "scenarios/language.rs"]
 mod language;
+#[path = "equal/notice.rs"]
+mod notice;
 #[path = "scenarios/table/mod.rs"]
 mod table;
 #[path = "equal/witness.rs"]
@@ -83,6 +85,7 @@ pub fn write_tree(tree: &Path) -> Result<Vec<(&'static str, Mutant)>> {
     }
     write(&tree.join("termination-user/build.rs"), BUILD_SCRIPT)?;
     let tests = tree.join("termination-user/tests");
+    write(&tests.join("equal/notice.rs"), include_str!("notice.rs"))?;
     write(&tests.join("equal/witness.rs"), include_str!("witness.rs"))?;
     let equal = fs::read_to_string("termination-user/tests/equal.rs")?;
     write(
