@@ -302,4 +302,108 @@ mod tests {
         assert_eq!(text(history), "SADhadtWFRfr");
         assert_eq!(push(history, Letter::Checksum, 0), history);
     }
+
+    const ALL: [Letter; 15] = [
+        Letter::Syn,
+        Letter::SynAck,
+        Letter::Ack,
+        Letter::Data,
+        Letter::Fin,
+        Letter::Rst,
+        Letter::Retransmit,
+        Letter::Gap,
+        Letter::ZeroWindow,
+        Letter::Inconsistent,
+        Letter::MultiFlag,
+        Letter::Checksum,
+        Letter::RstAck,
+        Letter::FinData,
+        Letter::FinBare,
+    ];
+
+    #[test]
+    fn each_letter_is_kept_as_it_is() {
+        for letter in ALL {
+            for side in [0, 1] {
+                let found: Vec<_> = firsts(push(0, letter, side)).collect();
+                assert_eq!(found, [(letter, side)]);
+                assert!(contains(push(0, letter, side), letter, side));
+                assert!(!contains(push(0, letter, side), letter, side ^ 1));
+            }
+        }
+        for form in [Letter::FinData, Letter::FinBare] {
+            assert!(contains(push(0, form, 1), Letter::Fin, 1));
+        }
+    }
+
+    #[test]
+    fn a_segment_has_its_letter_and_its_part_in_completeness() {
+        const ACK: u8 = Flags::ACK;
+        const FIN: u8 = Flags::FIN;
+        for (flags, payload, letter, bits) in [
+            (ACK, 0, Letter::Ack, complete::ACK),
+            (ACK, 1, Letter::Data, complete::DATA),
+            (FIN | ACK, 0, Letter::Fin, complete::FIN | complete::ACK),
+            (
+                FIN | ACK,
+                1,
+                Letter::FinData,
+                complete::FIN | complete::DATA,
+            ),
+            // Without ACK nothing counts.
+            (FIN, 0, Letter::FinBare, 0),
+            (FIN, 1, Letter::FinBare, 0),
+        ] {
+            let segment = Segment {
+                flags: Flags(flags),
+                payload,
+                ..Segment::default()
+            };
+            assert_eq!(Letter::of_stream(&segment), letter);
+            assert_eq!(letter.completeness(), bits, "{letter:?}");
+        }
+        let rst = Letter::of_rst(Flags(Flags::RST)).completeness();
+        let with_ack = Letter::of_rst(Flags(Flags::RST | ACK)).completeness();
+        assert_eq!(
+            [rst, with_ack],
+            [complete::RST, complete::RST | complete::ACK]
+        );
+    }
+
+    /// Each of the lesser letters leaves room for eight others, and no more room
+    /// than for those that have not come yet.
+    #[test]
+    fn lesser_letters_leave_room() {
+        let lesser = &ALL[6..12];
+        for &letter in lesser {
+            let mut history = 0;
+            for other in lesser {
+                history = push(history, *other, 0);
+            }
+            assert_eq!(text(history).len(), 4, "four, and eight are to come");
+            assert_eq!(push(history, letter, 1), history, "{letter:?}");
+            for side in [0, 1] {
+                history = push(history, Letter::Data, side);
+            }
+            // The places of these two were theirs.
+            assert_eq!(push(history, letter, 1), history, "{letter:?}");
+        }
+        // Others take the room that is left.
+        let mut history = 0;
+        for side in [0, 1] {
+            for letter in [Letter::Ack, Letter::Data, Letter::Fin, Letter::Rst] {
+                history = push(history, letter, side);
+            }
+        }
+        for &letter in lesser {
+            history = push(history, letter, 0);
+        }
+        assert_eq!(text(history), "ADFRadfrTGWI");
+    }
+
+    #[test]
+    fn a_broken_word_is_read_as_far_as_it_goes() {
+        assert_eq!(firsts(u64::MAX).count(), CAPACITY as usize);
+        assert_eq!(firsts(15 << COUNT_SHIFT).count(), 0);
+    }
 }

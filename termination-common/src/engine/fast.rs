@@ -88,3 +88,6 @@ pub fn step(half: &mut [Half; 2], segment: &Fast) -> bool {
     half.last = segment.tick;
     true
 }
+
+#[cfg(test)]
+mod tests;

@@ -195,3 +195,6 @@ const _: () = {
     assert!(Guarded::BlindWouldDrop as u32 + 1 == Guarded::BlindDropped as u32);
     assert!(Guarded::TimeWaitWouldDrop as u32 + 1 == Guarded::TimeWaitDropped as u32);
 };
+
+#[cfg(test)]
+mod tests;
