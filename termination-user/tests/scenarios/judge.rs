@@ -13,8 +13,8 @@
 //! with `answer=` where it met a SYN;
 //! an event is its name, `rst_rejected` and `rst_guarded` with `by=` and, where
 //! there is one, `verdict=`, the second with `guarded=` as well. Events that
-//! are commonplace count only where the scenario names them. A connection that
-//! lives on is `live STATE`, with `elsewhere=1` if it passes another hook too.
+//! are commonplace count only where the scenario names them (`no NAME`: where
+//! there must be none). A connection that lives on is `live STATE`, with `elsewhere=1` if it passes another hook too.
 
 use termination_common::{
     counters::Event,
@@ -43,14 +43,19 @@ pub(crate) fn compare(
     records: &[Record],
     live: &[Slot],
 ) -> Result<(), String> {
-    let asked = |event: &str| expected.contains(&event) || !COMMONPLACE.contains(&event);
+    let asked = |event: &str| {
+        let named = |line: &&str| line.strip_prefix("no ").unwrap_or(line) == event;
+        expected.iter().any(named) || !COMMONPLACE.contains(&event)
+    };
     let came = records
         .iter()
         .map(|record| line(level, record))
         .filter(|line| line.parts[0].0 != "event" || asked(&line.parts[0].1))
         .chain(live.iter().map(|slot| living(level, slot)))
         .collect();
-    lines(expected, came)
+    let present = |line: &&str| !line.starts_with("no ");
+    let expected: Vec<_> = expected.iter().copied().filter(present).collect();
+    lines(&expected, came)
 }
 
 /// The same, of endings and TIME_WAITs alone.

@@ -81,6 +81,27 @@ fn on_the_host(level: Level) {
     });
 }
 
+/// The fast way is no other: slots, records and counters are those of the whole
+/// step, after every act.
+#[test]
+fn on_the_host_the_fast_way_comes_to_the_same() {
+    each(&table::at(Level::Full), |scenario, route| {
+        let mut whole = Host::at(Level::Full, SETTINGS, Way::Whole);
+        let mut fast = Host::new(SETTINGS);
+        for (number, act) in language::read(scenario.packets, route).iter().enumerate() {
+            let drops = step(&mut whole, act);
+            same(&drops, &step(&mut fast, act), || {
+                format!("drops act {number}")
+            })?;
+            same(&whole.slots(), &fast.slots(), || {
+                format!("slots after act {number} {act:?}")
+            })?;
+        }
+        same(&whole.records(), &fast.records(), || "records".into())?;
+        same(&whole.counters(), &fast.counters(), || "counters".into())
+    });
+}
+
 /// What counters and records both say is the same: judged RSTs that ended
 /// something, restarts by a FIN.
 fn counted_as_told(records: &[Record], counters: &Counters) -> Result<(), String> {

@@ -13,7 +13,7 @@ pub(super) const TABLE: &[Scenario] = &[
          wait 2s",
         &[
             "unanswered by=responder phase=syn_sent bytes=0/0 segments=2/0 retransmits=1/0 \
-           duration=30000|29999",
+           duration=30000|29999 ended=90001",
         ],
     ),
     scenario(
@@ -360,5 +360,22 @@ pub(super) const TABLE: &[Scenario] = &[
             "superseded by=originator phase=syn_sent",
             "live established segments=2/1",
         ],
+    ),
+    scenario(
+        "refused_without_ack",
+        "the ack field means nothing without ACK: no RST for a SYN_SENT",
+        "O S 0 ws=7
+         R R =0 1 win=0",
+        &[
+            "rst_rejected by=responder verdict=syn_sent_bad",
+            "live syn_sent",
+        ],
+    ),
+    scenario(
+        "syn_ack_then_acks_payload",
+        "R acks more than a SYN, which was not seen: it has had the final ACK",
+        "R SA 0 1 ws=7
+         R A 1 101",
+        &["live established bytes=0/0 seen=one_sided"],
     ),
 ];

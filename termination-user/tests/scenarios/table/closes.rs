@@ -18,6 +18,7 @@ pub(super) const TABLE: &[Scenario] = &[
          wait 59s
          wait 2s",
         &[
+            "no half_closed",
             "graceful by=originator phase=closing holder=originator bytes=100/200 lost=0/0 \
              segments=6/4 retransmits=0/0 after=0/0 segments_after=1/1 gap=1/1 seen=whole \
              duration=9 zeek=SF",
@@ -81,7 +82,7 @@ pub(super) const TABLE: &[Scenario] = &[
          O A 2 42",
         &[
             "graceful_half_close by=originator phase=closing holder=originator after=0/40 \
-           history=ShAFf",
+           history=ShAFf completeness=31",
         ],
     ),
     scenario(
@@ -345,6 +346,7 @@ pub(super) const TABLE: &[Scenario] = &[
          R FA 1 2
          wait 61s",
         &[
+            "half_closed",
             "implausible",
             "graceful by=originator phase=closing holder=originator seen=whole lost=0/0",
             "time_wait expired restarts=0/0",

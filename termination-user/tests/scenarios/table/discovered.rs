@@ -141,4 +141,26 @@ pub(super) const TABLE: &[Scenario] = &[
          R A 1 201",
         &["challenge_ack", "live established bytes=200/0 seen=whole"],
     ),
+    scenario(
+        "rst_at_zero_clears_nothing",
+        "an end that was never seen has acked nothing, not even the number 0",
+        "isn R 4294967294
+         R FA 1 1
+         R S 101090
+         R R 2 win=0
+         wait 1s",
+        &["live half_closed"],
+    )
+    .needs_hooks(),
+    scenario(
+        "rst_without_ack_accepts_no_syn",
+        "the ack field means nothing without ACK, not even the number 0",
+        "open
+         O FA 1 1
+         R S =4294967295 ws=7
+         O R 500 =0 win=0
+         wait 1s",
+        &["live half_closed"],
+    )
+    .needs_hooks(),
 ];

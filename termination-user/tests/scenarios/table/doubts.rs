@@ -84,7 +84,7 @@ pub(super) const TABLE: &[Scenario] = &[
             "rst_rejected by=responder verdict=in_window",
             "challenge_ack",
             "reset by=responder phase=transfer verdict=in_window cause=no_connection \
-             evidence=wire_weak",
+             evidence=wire_weak ended=2007|2008",
         ],
     ),
     scenario(
@@ -181,7 +181,7 @@ pub(super) const TABLE: &[Scenario] = &[
         ],
     ),
     scenario(
-        "reset_at_zero",
+        "answer_to_no_syn",
         "the form that answers a SYN, at an open connection that has sent no FIN",
         "open
          R RA =0 1 win=0
@@ -224,7 +224,7 @@ pub(super) const TABLE: &[Scenario] = &[
          wait 4s",
         &[
             "reset by=responder phase=midstream verdict=unverifiable cause=no_connection \
-           evidence=wire_weak seen=midstream segments=1/1",
+           evidence=wire_weak seen=midstream segments=1/1 lost=0/0",
         ],
     ),
     scenario(
@@ -412,93 +412,6 @@ pub(super) const TABLE: &[Scenario] = &[
         ],
     ),
     scenario(
-        "hole",
-        "bytes that R acks and nobody saw are a gap",
-        "open
-         O PA 1+100 1
-         O PA 201+100 1
-         R A 1 301",
-        &["live established bytes=300/0 history=ShADaG"],
-    ),
-    scenario(
-        "hole_filled",
-        "they came late: no gap, whatever R acks",
-        "open
-         O PA 1+100 1
-         O PA 301+100 1
-         O PA 101+100 1
-         O PA 201+100 1
-         R A 1 401",
-        &["live established bytes=400/0 history=ShADTa"],
-    ),
-    scenario(
-        "hole_filled_in_part",
-        "the rest of it did not come",
-        "open
-         O PA 1+100 1
-         O PA 301+100 1
-         O PA 101+100 1
-         R A 1 401",
-        &["live established bytes=400/0 history=ShADTaG"],
-    ),
-    scenario(
-        "hole_not_reached",
-        "an ACK below the hole says nothing of it",
-        "open
-         O PA 1+100 1
-         O PA 201+100 1
-         R A 1 101",
-        &["live established bytes=300/0 history=ShADa"],
-    ),
-    scenario(
-        "gap",
-        "the observer missed more than a window, and y acks what x goes on with",
-        "open
-         O PA 1+100 1
-         R A 1 101
-         O PA 200001+100 1
-         R A 1 200101
-         O FA 200101 1
-         R FA 1 200102
-         O A 200102 2",
-        &[
-            "implausible",
-            "implausible",
-            "graceful by=originator phase=closing holder=originator bytes=200100/0 seen=gaps",
-        ],
-    ),
-    scenario(
-        "gap_by_ack",
-        "y's ack is seen first, then x goes on",
-        "open
-         O PA 1+100 1
-         R A 1 101
-         R A 1 200101
-         O PA 200101+100 1
-         R A 1 200201",
-        &[
-            "implausible",
-            "implausible",
-            "live established bytes=200200/0 seen=gaps",
-        ],
-    ),
-    scenario(
-        "ack_before_its_data",
-        "an ack that was seen before what it acks counts once that is seen",
-        "open
-         R A 1 101
-         O PA 1+100 1",
-        &["implausible", "live established lost=0/0 seen=whole"],
-    ),
-    scenario(
-        "ack_of_other_data",
-        "but only if the two agree to the byte",
-        "open
-         R A 1 51
-         O PA 1+100 1",
-        &["implausible", "live established lost=100/0 seen=whole"],
-    ),
-    scenario(
         "blind_acks_move_nothing",
         "acks of what was never sent, and old ones",
         "open
@@ -513,6 +426,44 @@ pub(super) const TABLE: &[Scenario] = &[
             "implausible",
             "reset by=responder phase=first_data verdict=exact cause=active_abort \
              evidence=wire_strong lost=100/0 seen=whole",
+        ],
+    ),
+    scenario(
+        "unverifiable_at_zero",
+        "of an end that was never seen nothing is exact, not even the number 0",
+        "isn R 4294967295
+         O A 1 1
+         R R 1 win=0
+         wait 4s",
+        &[
+            "reset by=responder phase=midstream verdict=unverifiable cause=no_connection \
+             evidence=wire_weak",
+        ],
+    ),
+    scenario(
+        "unverifiable_beyond_zero",
+        "nor in step",
+        "isn R 4294967289
+         O A 1 1
+         R R 7 win=0
+         wait 4s",
+        &[
+            "reset by=responder phase=midstream verdict=unverifiable cause=no_connection \
+             evidence=wire_weak",
+        ],
+    ),
+    scenario(
+        "refuted_is_no_reset_to_zeek",
+        "an RST that was refuted does not decide, and then nobody speaks",
+        "open
+         O PA 1+100 1
+         R A 1 101
+         R R 1000 win=0
+         R A 1 101
+         wait 7876s",
+        &[
+            "rst_rejected by=responder verdict=in_window",
+            "idle_expired by=nobody phase=first_data zeek=S1 history=ShADar",
         ],
     ),
 ];

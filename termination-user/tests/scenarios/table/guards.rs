@@ -91,8 +91,9 @@ pub(super) const TABLE: &[Scenario] = &[
     ),
     blind!(
         "guard_lets_the_edge_pass",
-        "at the right edge; beyond it by more than the shift cuts off",
-        "O R 65637 win=0\nO R 65766 win=0",
+        "at the right edge, and what the shift cuts off beyond it; then more",
+        "O R 65637 win=0\nO R 65765 win=0\nO R 65766 win=0",
+        "rst_rejected by=originator verdict=future",
         "rst_rejected by=originator verdict=future",
         "rst_rejected by=originator verdict=future",
         "rst_guarded by=originator verdict=future guarded=blind_dropped",
@@ -135,6 +136,27 @@ pub(super) const TABLE: &[Scenario] = &[
         "seen_elsewhere",
         "live established"
     ),
+    blind!(
+        "guard_leaves_a_new_way_in_alone",
+        "the same once its sender has been quiet: it may have moved",
+        "wait 2s\nO R -500 win=0 home=98",
+        "rst_rejected by=originator verdict=old",
+        "live established"
+    ),
+    scenario(
+        "guard_needs_an_ack_of_this_host",
+        "this host's SYN comes late, and what it has acked was never seen",
+        "guard blind on
+         R SA 0 1 ws=7
+         R PA 1+10 1
+         O S 0 ws=7
+         R R -500 win=0",
+        &[
+            "rst_rejected by=responder verdict=old",
+            "live established seen=whole",
+        ],
+    )
+    .only(Route::Host),
     blind!(
         "guard_needs_all_of_it",
         "this host acked what was never seen: something was missed",

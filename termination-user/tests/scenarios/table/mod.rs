@@ -1,20 +1,25 @@
 //! The scenarios: packets in the words of `language`, and the one right answer
 //! in those of `judge`.
 
+mod after;
 mod attempts;
+mod claims;
 mod closes;
 mod closing;
 mod discovered;
 mod doubts;
 mod fine;
+mod gaps;
 mod guards;
 mod late;
+mod opening;
 mod overdue;
-mod random;
+mod payload;
 mod resets;
 mod silence;
 mod strange;
 mod time_wait;
+mod vague;
 
 use termination_common::policy::Level;
 
@@ -78,6 +83,7 @@ pub(crate) fn at(level: Level) -> Vec<&'static Scenario> {
 pub(crate) fn all() -> impl Iterator<Item = &'static Scenario> {
     [
         attempts::TABLE,
+        opening::TABLE,
         closes::TABLE,
         resets::TABLE,
         discovered::TABLE,
@@ -86,11 +92,15 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Scenario> {
         overdue::TABLE,
         silence::TABLE,
         time_wait::TABLE,
+        after::TABLE,
+        vague::TABLE,
+        payload::TABLE,
         strange::TABLE,
         fine::TABLE,
+        gaps::TABLE,
+        claims::TABLE,
         late::TABLE,
     ]
     .into_iter()
     .flatten()
-    .chain(random::all())
 }

@@ -437,4 +437,15 @@ pub(super) const TABLE: &[Scenario] = &[
            evidence=wire_strong bytes=100/0 lost=0/0",
         ],
     ),
+    scenario(
+        "reset_in_window_after_the_handshake",
+        "R has only answered the SYN; this is not the RST of a handshake that it rejects",
+        "open
+         R R 500 win=0
+         wait 4s",
+        &[
+            "reset by=responder phase=established_no_data verdict=in_window \
+             cause=no_connection evidence=wire_weak",
+        ],
+    ),
 ];

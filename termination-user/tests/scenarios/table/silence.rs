@@ -261,4 +261,11 @@ pub(super) const TABLE: &[Scenario] = &[
            evidence=wire_strong seen=one_sided",
         ],
     ),
+    scenario(
+        "lone_fin",
+        "met at its FIN; the other end has said nothing, so it has not acked it",
+        "R FA 1 1
+         wait 301s",
+        &["fin_unanswered by=responder phase=half_closed seen=midstream"],
+    ),
 ];

@@ -372,6 +372,8 @@ pub(super) const TABLE: &[Scenario] = &[
         "reused_early_by_older_stamp",
         "an older timestamp is refused whatever the ISN, and restarts the wait",
         "O S 5000 ws=7 ts=99/0\nR A 2 2 ts=300/100\nO S 5000 ws=7 ts=99/0\nR SA 70000 5001 ws=7 ts=300/99",
+        "time_wait_restarted",
+        "time_wait_restarted",
         "time_wait reused_early restarts=2/0 answer=ack",
         "live syn_received segments=1/1"
     ),

@@ -1,0 +1,273 @@
+//! What one end claims to have sent or got, and the other bears out, or not.
+
+use super::{Scenario, scenario};
+
+pub(super) const TABLE: &[Scenario] = &[
+    scenario(
+        "fragmented_fin_below_an_ack",
+        "of a first fragment the end is not known: its FIN may be above",
+        "open
+         R PA 1+100 1
+         O A 1 101
+         R FPA 1+60 1 fragment",
+        &["live established seen=gaps"],
+    ),
+    scenario(
+        "acks_at_the_lower_edge",
+        "an ack may be as old as the widest window that its end has offered",
+        "open
+         O PA 1+30000 1
+         R A 1 30001
+         O PA 30001+40000 1
+         R A 1 70001
+         R A 1 4465
+         R A 1 4464",
+        &["implausible", "live established"],
+    ),
+    scenario(
+        "fin_moved_up",
+        "nobody has acked the FIN, so another takes its place",
+        "R FPA 1+784 1
+         R FA 786 1",
+        &["live half_closed"],
+    ),
+    scenario(
+        "second_fin_after_the_first_was_acked",
+        "a FIN elsewhere and an ack of it: nothing moves",
+        "open
+         O FA 1 1
+         R A 1 2
+         O FA 2 1
+         R A 1 3",
+        &[
+            "half_closed",
+            "implausible",
+            "implausible",
+            "live half_closed",
+        ],
+    ),
+    scenario(
+        "ack_after_a_fin_tells_nothing",
+        "beyond its own FIN an end says nothing that counts",
+        "R FA 1 1
+         R A 7466 201
+         O PA 101+100 2",
+        &["implausible", "live half_closed lost=100/0"],
+    ),
+    scenario(
+        "payload_after_a_fin_twice",
+        "an end does not bear out itself",
+        "R FA 1 1
+         R PA 2+100 1
+         R A 102 1",
+        &[
+            "implausible",
+            "implausible",
+            "live half_closed bytes=0/0 segments=0/1 retransmits=0/0 after=0/0 \
+             segments_after=0/0 seen=midstream history=^f",
+        ],
+    ),
+    scenario(
+        "gap_where_the_window_is_closed",
+        "what is exactly where it was acked needs no window",
+        "O S 0 win=0 ws=6
+         R S 0 ws=11
+         O A 1 1 win=0
+         O A 1 825 win=0
+         R A 825 1",
+        &[
+            "implausible",
+            "implausible",
+            "established",
+            "live established",
+        ],
+    ),
+    scenario(
+        "ack_far_beyond_a_gap",
+        "what is beyond the window does not bear out the ack of a gap",
+        "O FA 1 1
+         R A -61 2
+         O A 2 1
+         R A 1000000 2",
+        &[
+            "implausible",
+            "implausible",
+            "live half_closed bytes=0/0 segments=1/1 lost=0/0 segments_after=0/1 \
+             seen=midstream history=Fa",
+        ],
+    ),
+    scenario(
+        "payload_far_below_a_gap",
+        "nor does what is far below",
+        "R FA 1 1
+         O A 0 1000000000 win=0
+         R PA 3+100 1",
+        &[
+            "implausible",
+            "implausible",
+            "live half_closed bytes=0/0 segments=0/1 retransmits=0/0 seen=midstream \
+             history=^f unanswered=0/0",
+        ],
+    ),
+    scenario(
+        "ack_of_more_than_was_claimed",
+        "then it bears out nothing",
+        "O FA 1 1
+         O A 2+971 646
+         R A 646 29729",
+        &[
+            "implausible",
+            "implausible",
+            "live half_closed segments=1/0 lost=0/- after=0/0 segments_after=0/0 \
+             seen=midstream history=F",
+        ],
+    ),
+    scenario(
+        "fin_beyond_what_is_acked",
+        "R bears out some of what O claims, and not its FIN",
+        "open
+         O FA 100001 1
+         R A 1 50000",
+        &[
+            "implausible",
+            "implausible",
+            "live established bytes=49999/0 seen=gaps",
+        ],
+    ),
+    scenario(
+        "fin_that_acks_what_was_missed",
+        "O bears out R's FIN, and so its ack of O's byte that nobody saw",
+        "R PA 1+1239 1
+         O PA 1+56081 1240
+         R FA 1240 56083
+         O A 56083 1241",
+        &[
+            "implausible",
+            "implausible",
+            "live half_closed lost=0/0 history=^dDGgfA",
+        ],
+    ),
+    scenario(
+        "claims_with_an_ack_far_off",
+        "what they claim is taken, what they ack is not",
+        "isn R 4294967295
+         R S 0 ws=12
+         O S 0 ws=2
+         R PA 1+737 1342168140
+         O A 1 738
+         R PA 738+116 1342168140
+         O A 1 854",
+        &[
+            "implausible",
+            "implausible",
+            "implausible",
+            "implausible",
+            "live syn_received bytes=853/0 segments=1/3",
+        ],
+    ),
+    scenario(
+        "claim_in_a_handshake",
+        "the same before R was heard to say SYN",
+        "O S 0 ws=9
+         R A 1 1 win=0
+         O PA 1+1069 90274884
+         R A 1 1070 win=0
+         R A 1 1070 win=42481",
+        &["implausible", "implausible", "live syn_sent history=SawG"],
+    ),
+    scenario(
+        "payload_that_was_claimed_before",
+        "with a bad ack first: R has not acked it for that",
+        "open
+         O PA 1+100 5000
+         O PA 1+100 1",
+        &["implausible", "live established lost=100/0"],
+    ),
+    scenario(
+        "gap_closed_by_its_sender",
+        "what goes on beyond the gap needs nobody to bear it out; what follows \
+         its FIN does",
+        "O A 1 1
+         R A 1 101
+         O FA 201 1
+         O PA 202+50 1",
+        &[
+            "implausible",
+            "implausible",
+            "live half_closed bytes=200/0 segments=2/0 segments_after=0/0 \
+             seen=midstream history=AF",
+        ],
+    ),
+    scenario(
+        "hole_filled_then_acked_twice",
+        "a hole is forgotten when it is filled",
+        "open
+         R PA 101+100 1
+         R PA 1+100 1
+         O A 1 201
+         O A 1 201",
+        &["live established history=ShAdt"],
+    ),
+    scenario(
+        "payload_after_a_fin_that_was_none",
+        "replies to nothing",
+        "open
+         R FA 51 1
+         R PA 1+100 1
+         O A 1 101
+         O PA 1+10 101
+         O FA 11 101",
+        &["implausible", "implausible", "live half_closed after=0/0"],
+    ),
+    scenario(
+        "fragment_beyond_the_window",
+        "is no more plausible than any other segment",
+        "open
+         O PA 200001+100 1 fragment",
+        &["implausible", "live established seen=gaps"],
+    ),
+    scenario(
+        "fragment_is_acked_once",
+        "what R acks later is not of it",
+        "open
+         O PA 1+1000 1 fragment
+         R A 1 1601
+         R A 1 1700",
+        &[
+            "implausible",
+            "implausible",
+            "live established bytes=1600/0 seen=gaps",
+        ],
+    ),
+    scenario(
+        "gap_by_ack_and_more",
+        "R has acked what is below, and not what came",
+        "open
+         O PA 1+100 1
+         R A 1 101
+         R A 1 200101
+         O PA 200101+100 1",
+        &[
+            "implausible",
+            "implausible",
+            "live established bytes=200200/0 lost=100/0 seen=gaps",
+        ],
+    ),
+    scenario(
+        "payload_beyond_a_hole_midstream",
+        "where much was never seen, nothing is missing",
+        "O A 1 1
+         O PA 8456+7520 -384
+         R PA -385+386 9681",
+        &["live established history=ADd"],
+    ),
+    scenario(
+        "first_payload_is_beyond_no_hole",
+        "R's SYN-ACK was missed: before its first segment nothing is missing",
+        "O S 0 ws=10
+         O PA 1+1017 1 win=0
+         R PA 3058+414 1
+         O A 1018 3058 win=0",
+        &["live established history=SDWdA"],
+    ),
+];
