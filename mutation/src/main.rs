@@ -199,7 +199,7 @@ impl Ask {
         for &(name, arguments, seconds) in set {
             let mut command = Command::new("sh");
             command
-                .args(["-c", r#"ulimit -t "$1" -v 8000000; shift; exec "$@""#, "sh"])
+                .args(["-c", r#"ulimit -t "$1"; ulimit -v 8000000; shift; exec "$@""#, "sh"])
                 .arg(seconds.to_string())
                 .arg(self.binary(name)?)
                 .args(arguments)
@@ -242,7 +242,7 @@ impl Ask {
             let (some, _) = mutants.split_at(mutants.len().min(MOST));
             let numbers: Vec<_> = some.iter().map(ToString::to_string).collect();
             let output = Command::new("sh")
-                .args(["-c", r#"ulimit -t 10 -v 8000000; exec "$@""#, "sh"])
+                .args(["-c", r#"ulimit -t 10; ulimit -v 8000000; exec "$@""#, "sh"])
                 .arg(self.binary("equal")?)
                 .args(["in_one_process", "--ignored", "--nocapture"])
                 .current_dir(&self.directory)
