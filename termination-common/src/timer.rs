@@ -296,6 +296,8 @@ mod tests {
         // Who has given up first.
         assert_eq!(silent([waits(7), waits(5)]), 1);
         assert_eq!(silent([waits(5), waits(7)]), 0);
+        // Nothing tells them apart: the responder (here, end 1).
+        assert_eq!(silent([waits(5), waits(5)]), 1);
         // Who does not wait for anything.
         let answered = Half {
             bits: bit::SEEN,

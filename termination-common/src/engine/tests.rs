@@ -50,6 +50,16 @@ fn effects_keep_what_they_are_made_of() {
 }
 
 #[test]
+fn effects_lose_one_event_and_nothing_else() {
+    let both = Effects::event(Event::Ending).and(Effects::event(Event::HalfOpenSuspected));
+    let all = both.with(Effects::SETTLED | Effects::REOPEN);
+    let rest = all.without(Event::HalfOpenSuspected);
+    assert_eq!(rest.0, all.0 & !(1 << Event::HalfOpenSuspected as u32));
+    assert!(rest.has(Event::Ending) && rest.any(Effects::REOPEN));
+    assert_eq!(rest.without(Event::HalfOpenSuspected), rest);
+}
+
+#[test]
 fn only_a_rejected_rst_is_of_the_other_end() {
     let effects =
         Effects::rejected(Verdict::InWindow as u8, true).and(Effects::event(Event::ChallengeAck));

@@ -314,3 +314,37 @@ fn a_wait_is_ended_in_one_place() {
         assert_eq!(waiting(&segment, &settings, fin, held), expected, "{what}");
     }
 }
+
+#[test]
+fn each_guard_goes_as_far_as_policy_says_of_it() {
+    let flags = |blind, time_wait| Settings {
+        flags: blind << setting::BLIND_SHIFT | time_wait << setting::TIME_WAIT_SHIFT,
+        ..Settings::DEFAULT
+    };
+    let (off, trial, armed) = (setting::OFF, setting::DRY_RUN, setting::ARMED);
+    for (settings, expected) in [
+        (flags(off, armed), Guarded::Passed),
+        (flags(trial, armed), Guarded::BlindWouldDrop),
+        (flags(armed, off), Guarded::BlindDropped),
+        (flags(armed, trial), Guarded::BlindDropped),
+    ] {
+        let number = live(
+            &Case::new().flow(),
+            &rst(ACKED - 9),
+            &settings,
+            Verdict::Old,
+        );
+        assert_eq!(Guarded::from_number(number as u8), Some(expected));
+    }
+    let exact = |settings| waiting(&rst(ACKED), &settings, ACKED - 1, true);
+    assert_eq!(exact(flags(armed, off)), Some(Guarded::Passed));
+    assert_eq!(exact(flags(armed, trial)), Some(Guarded::TimeWaitWouldDrop));
+}
+
+#[test]
+fn a_wait_that_is_not_certain_is_not_judged() {
+    let mut case = Case::new();
+    case.state = case.state.transition_to_ended(true).with(fact::GAPS);
+    case.cold.half[0].fin = ACKED - 1;
+    assert_eq!(time_wait(&case.flow(), &rst(ACKED), &ARMED, true), 0);
+}
