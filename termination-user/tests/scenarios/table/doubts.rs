@@ -466,4 +466,12 @@ pub(super) const TABLE: &[Scenario] = &[
             "idle_expired by=nobody phase=first_data zeek=S1 history=ShADar",
         ],
     ),
+    scenario(
+        "rst_in_doubt_is_no_reset_to_zeek",
+        "while it waits, its connection is open to Zeek as well",
+        "open
+         R R 500 win=0",
+        &["live established zeek=S1 history=ShAr elsewhere=0"],
+    )
+    .needs_hooks(),
 ];

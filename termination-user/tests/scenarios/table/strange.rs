@@ -162,4 +162,13 @@ pub(super) const TABLE: &[Scenario] = &[
         ],
     )
     .only(Route::Host),
+    scenario(
+        "elsewhere_and_an_rst_in_doubt",
+        "what passes another hook as well still does while an RST waits",
+        "open
+         O PA 1+10 1 home=98
+         R R 500 win=0",
+        &["seen_elsewhere", "live established elsewhere=1"],
+    )
+    .needs_hooks(),
 ];
