@@ -1,6 +1,8 @@
-//! The engine and the table's driver: any conversation. Every connection that
-//! was opened lives or has ended, once; no RST that its receiver would throw
-//! away ends anything. The same segments go through the tracker of captures.
+//! The engine and the table's driver, at both levels, with guards or without: any
+//! conversation. Every connection that was opened lives or has ended, once; no RST
+//! that its receiver would throw away ends anything; the fast way, and at
+//! `closing` the filter, never show. The same segments go through the tracker of
+//! captures.
 
 #![no_main]
 
@@ -10,9 +12,10 @@ use libfuzzer_sys::fuzz_target;
 use termination_common::{
     counters::{self, Event},
     exchange::{Operation, Record},
+    policy::{Level, Settings, setting},
 };
 use termination_fuzz::{
-    heap::Heap,
+    heap::{Heap, Way},
     script::{Act, Script},
 };
 use termination_user::{offline::Offline, policy::Policy};
@@ -22,33 +25,63 @@ fuzz_target!(|bytes: &[u8]| {
         return;
     };
     let crowd = first & 1 != 0;
-    table(bytes, crowd);
-    capture(bytes, crowd);
+    let guards = first & 6 == 4;
+    let level = if first & 2 == 0 {
+        Level::Full
+    } else {
+        Level::Closing
+    };
+    table(Script::new(bytes, crowd, guards), level, guards);
+    if level == Level::Full && !guards {
+        capture(Script::new(bytes, crowd, false));
+    }
 });
 
-fn table(bytes: &[u8], crowd: bool) {
-    let heap = Heap::new(2);
-    let mut script = Script::new(bytes, crowd);
+fn table(mut script: Script<'_>, level: Level, guards: bool) {
+    const ARMED: u32 =
+        setting::ARMED << setting::BLIND_SHIFT | setting::ARMED << setting::TIME_WAIT_SHIFT;
+    let settings = Settings {
+        events: u32::MAX,
+        flags: if guards { ARMED } else { 0 },
+        ..Settings::DEFAULT
+    };
+    let [short, whole] = [Way::Short, Way::Whole].map(|way| Heap::new(2, level, settings, way));
+    let check = || {
+        short.check();
+        short.assert_same(&whole);
+    };
     let mut acts = 0;
     while let Some(act) = script.next() {
         match act {
-            Act::Segment(segment) => heap.observe(segment),
-            Act::Sweep => heap.sweep(Operation::Visit, script.now()),
-            Act::Room(records) => heap.set_room(records),
+            Act::Segment(segment) => {
+                assert_eq!(short.observe(segment), whole.observe(segment));
+            }
+            act => {
+                for heap in [&short, &whole] {
+                    match act {
+                        Act::Sweep => heap.sweep(Operation::Visit, script.now()),
+                        Act::Mark => heap.sweep(Operation::Mark, script.now()),
+                        Act::Room(records) => heap.set_room(records),
+                        Act::Segment(_) => {}
+                    }
+                }
+            }
         }
         acts += 1;
         // What is wrong stays wrong.
         if acts % 16 == 0 {
-            heap.check();
+            check();
         }
     }
-    heap.check();
-    heap.sweep(Operation::Shutdown, script.now());
-    heap.check();
-    assert_eq!(heap.used(), 0);
+    check();
+    for heap in [&short, &whole] {
+        heap.sweep(Operation::Shutdown, script.now());
+    }
+    check();
+    assert_eq!(short.used(), 0);
 }
 
-fn capture(bytes: &[u8], crowd: bool) {
+fn capture(script: Script<'_>) {
     let mut endings = HashSet::new();
     let mut out = |record: &Record| {
         if record.event == Event::Ending as u8 {
@@ -58,7 +91,7 @@ fn capture(bytes: &[u8], crowd: bool) {
         }
     };
     let mut offline = Offline::new(&Policy::default(), false);
-    for act in Script::new(bytes, crowd) {
+    for act in script {
         if let Act::Segment(segment) = act {
             offline.segment(&segment, &mut out);
         }

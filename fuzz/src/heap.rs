@@ -6,10 +6,12 @@ use std::{
 };
 
 use termination_common::{
+    attention,
     counters::{self, Counters, Event, Loss},
     driver,
+    engine::closing,
     exchange::{Operation, Record},
-    policy::{Settings, Timers},
+    policy::{Level, Settings, Timers},
     segment::Segment,
     slot::{Cold, Half, Hot, Slot, SlotId},
     state::Snapshot,
@@ -17,8 +19,22 @@ use termination_common::{
     taxonomy::Verdict,
 };
 
+/// Which way segments go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// The fast one if it is theirs; at the level `closing`, where the filter
+    /// says.
+    Short,
+    /// All of them to their slot, by the whole step.
+    Whole,
+}
+
 /// A table, its ring and its counters.
 pub struct Heap {
+    level: Level,
+    way: Way,
+    /// The attention filter.
+    filter: Vec<Cell<u64>>,
     entries: Vec<Cell<u64>>,
     words: Vec<Cell<u64>>,
     contents: Vec<RefCell<([Half; 2], Cold)>>,
@@ -28,6 +44,7 @@ pub struct Heap {
     /// Records that the ring still has room for.
     room: Cell<u32>,
     counters: RefCell<Counters>,
+    records: RefCell<Vec<Record>>,
     endings: RefCell<HashSet<(u32, u32)>>,
     sequels: RefCell<HashSet<(u32, u32)>>,
     now: Cell<u64>,
@@ -35,17 +52,22 @@ pub struct Heap {
 
 impl Heap {
     /// A table of so many lines, a power of two.
-    pub fn new(lines: u32) -> Self {
+    pub fn new(lines: u32, level: Level, settings: Settings, way: Way) -> Self {
         let slots = (lines * LINE) as usize;
+        let words = attention::words(lines * LINE);
         Self {
+            level,
+            way,
+            filter: (0..words).map(|_| Cell::new(0)).collect(),
             entries: vec![Cell::new(0); slots],
             words: vec![Cell::new(0); slots],
             contents: (0..slots).map(|_| RefCell::default()).collect(),
             locks: vec![Cell::new(false); lines as usize],
-            settings: Settings::DEFAULT,
+            settings,
             timers: Timers::DEFAULT,
             room: Cell::new(u32::MAX),
             counters: RefCell::default(),
+            records: RefCell::default(),
             endings: RefCell::default(),
             sequels: RefCell::default(),
             now: Cell::new(0),
@@ -57,11 +79,15 @@ impl Heap {
         self.room.set(records);
     }
 
-    /// One segment. No RST that its receiver throws away ends anything.
-    pub fn observe(&self, mut segment: Segment) {
+    /// One segment; true if a guard drops it. No RST that its receiver throws away
+    /// ends anything, nor one that it never gets.
+    pub fn observe(&self, mut segment: Segment) -> bool {
         self.now.set(segment.time);
         let before = *self.counters.borrow();
-        driver::observe(self, &mut segment);
+        let drops = match self.way {
+            Way::Short => driver::observe(self, &mut segment),
+            Way::Whole => driver::observe_any(self, &mut segment, driver::NOWHERE),
+        };
         let after = *self.counters.borrow();
         let thrown_away = [Verdict::Old, Verdict::Future, Verdict::SynSentBad]
             .map(|verdict| counters::VERDICT + verdict as usize)
@@ -70,6 +96,25 @@ impl Heap {
         assert!(!thrown_away || after.endings() == before.endings());
         // What was there ends, and an RST may open and end one.
         assert!(after.endings() - before.endings() <= 2);
+        assert!(!drops || after.endings() == before.endings());
+        assert!(!drops || segment.flags.rst() && segment.home & 1 == 0);
+        drops
+    }
+
+    /// The other has come to the same, byte for byte.
+    pub fn assert_same(&self, other: &Self) {
+        assert_eq!(self.entries, other.entries);
+        for slot in 0..self.words.len() {
+            let state = self.state(slot);
+            assert_eq!(lasting(state.0), lasting(other.state(slot).0));
+            // What was freed is nobody's.
+            if !state.is_free() {
+                assert_eq!(self.contents[slot], other.contents[slot]);
+            }
+        }
+        assert_eq!(*self.counters.borrow(), *other.counters.borrow());
+        assert_eq!(*self.records.borrow(), *other.records.borrow());
+        assert_eq!(self.filter, other.filter);
     }
 
     /// As the controller: hands over all that is there.
@@ -113,6 +158,9 @@ impl Heap {
             assert_eq!(entry & !(entry::ATTEMPT | entry::ENDED), place.fingerprint);
             assert_eq!(entry & entry::ENDED != 0, state.is_ended());
         }
+        if self.level.is_closing() {
+            self.check_attention();
+        }
         let counters = self.counters.borrow();
         let count = |keep: fn(&Snapshot) -> bool| self.slot_states().filter(keep).count() as u64;
         let opened = counters.0[counters::OPENED] + counters.0[counters::MIDSTREAM];
@@ -127,6 +175,30 @@ impl Heap {
         let waiting = count(|state| state.is_time_wait());
         assert_eq!(counters.0[counters::TIME_WAIT], sequels + waiting);
     }
+
+    /// The filter knows those who need attention, and counts nobody else; who was
+    /// left alone is known as one of whom nothing is known.
+    fn check_attention(&self) {
+        let mut expected = vec![0_u64; self.filter.len()];
+        for (slot, contents) in self.contents.iter().enumerate() {
+            let state = self.state(slot);
+            let (half, cold) = &*contents.borrow();
+            if attention::wanted(state) {
+                let key = attention::key(&cold.tuple, self.seed());
+                let word = &mut expected[attention::index(key, self.attention_mask()) as usize];
+                *word = attention::with(*word, key);
+            } else if state.is_live() {
+                assert!(half.iter().all(closing::is_stale));
+            }
+        }
+        assert!(self.filter.iter().map(Cell::get).eq(expected));
+    }
+}
+
+/// A slot's word without its sequence, which counts how often its lock was given
+/// back: the fast way may take it and leave the segment to the whole step.
+const fn lasting(word: u64) -> u64 {
+    word & ((1 << 40) - 1)
 }
 
 /// One line.
@@ -242,6 +314,9 @@ impl Memory for Heap {
             time: head.time,
             copy: slot,
         };
+        let mut kept = record;
+        kept.copy.hot.word = lasting(record.copy.hot.word);
+        self.records.borrow_mut().push(kept);
         let id = (record.slot, slot.state().generation());
         if record.event == Event::Ending as u8 {
             assert!(slot.state().is_ended());
@@ -258,5 +333,30 @@ impl Memory for Heap {
 
     fn now(&self) -> u64 {
         self.now.get()
+    }
+
+    fn level(&self) -> Level {
+        self.level
+    }
+
+    fn attention_mask(&self) -> u32 {
+        self.filter.len() as u32 - 1
+    }
+
+    fn attention(&self, index: u32) -> u64 {
+        self.filter[index as usize].get()
+    }
+
+    fn attention_exchange(&self, index: u32, old: u64, new: u64) -> bool {
+        let word = &self.filter[index as usize];
+        let same = word.get() == old;
+        if same {
+            word.set(new);
+        }
+        same
+    }
+
+    fn attention_fill(&self, index: u32) {
+        self.filter[index as usize].set(attention::FULL);
     }
 }

@@ -13,6 +13,8 @@ pub enum Act {
     Segment(Segment),
     /// The controller comes by.
     Sweep,
+    /// The controller says that segments may have been missed.
+    Mark,
     /// The ring has room for so many records more.
     Room(u32),
 }
@@ -32,6 +34,8 @@ pub struct Script<'a> {
     bytes: &'a [u8],
     talks: Vec<Talk>,
     now: u64,
+    /// The higher endpoints are this host: what they say is seen as it leaves.
+    here: bool,
 }
 
 /// Steps of time, nanoseconds: within a burst, round trips, timers.
@@ -74,8 +78,9 @@ const FLAGS: [u8; 16] = [
 ];
 
 impl<'a> Script<'a> {
-    /// `crowd`: many tuples, which crowd a small table.
-    pub fn new(bytes: &'a [u8], crowd: bool) -> Self {
+    /// `crowd`: many tuples, which crowd a small table. `here`: the higher
+    /// endpoints are this host, so that guards have something to judge.
+    pub fn new(bytes: &'a [u8], crowd: bool, here: bool) -> Self {
         let talk = |number: u16| {
             let client = Endpoint::v4(0x0a00_0001, 40_000 + number);
             // Of every third, the client is the higher endpoint.
@@ -97,6 +102,7 @@ impl<'a> Script<'a> {
             bytes,
             talks: (0..if crowd { 40 } else { 3 }).map(talk).collect(),
             now: 1_000_000_000_000_000,
+            here,
         }
     }
 
@@ -127,6 +133,16 @@ impl<'a> Script<'a> {
             6 if choice & 8 == 0 => isn,
             6 => other,
             _ => self.word(),
+        }
+    }
+
+    /// Where a side's segments are seen, or where else.
+    fn home(&self, side: usize, elsewhere: bool) -> u32 {
+        // The lowest bit is that of a hook for what leaves this host.
+        if self.here {
+            2 + side as u32 + 2 * u32::from(elsewhere)
+        } else {
+            2 + u32::from(elsewhere)
         }
     }
 
@@ -166,7 +182,7 @@ impl<'a> Script<'a> {
             seq,
             ack,
             payload: if control.rst() { 0 } else { payload },
-            home: 2 + u32::from(extra & 8 != 0 && flags & 0x40 != 0),
+            home: self.home(side, extra & 8 != 0 && flags & 0x40 != 0),
             window: if extra & 16 == 0 { 1000 } else { 0 },
             packets: 1 + u16::from(extra & 32 != 0),
             flags: control,
@@ -215,6 +231,7 @@ impl Iterator for Script<'_> {
             _ => self.now + step,
         };
         Some(match kind & 0xe0 {
+            0x20 if kind & 0x1e == 0x1e => Act::Mark,
             0x20 => Act::Sweep,
             0x40 if kind & 1 != 0 => Act::Room(u32::from(self.byte() & 3)),
             0x40 => Act::Room(u32::MAX),
