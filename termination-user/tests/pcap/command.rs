@@ -165,6 +165,67 @@ fn nonsense_is_refused_by_name() {
 }
 
 #[test]
+fn of_nothing_readable_there_is_only_the_error() {
+    let scratch = Scratch::new();
+    let header = &pcap(&[])[..];
+    let broken = scratch.put("broken.pcap", &[header, &[0xff; 16]].concat());
+    let missing = broken.with_file_name("missing.pcap");
+    for mode in [&[][..], &["--json"], &["--zeek"], &["--events"]] {
+        let both = program()
+            .args(mode)
+            .args([&missing, &broken])
+            .output()
+            .unwrap();
+        assert_eq!(both.status.code(), Some(1), "{mode:?}");
+        assert_eq!(text(&both.stdout), "", "{mode:?}");
+        assert_eq!(text(&both.stderr).lines().count(), 2, "{mode:?}");
+    }
+    // No packets are no mistake: heads and sums are there.
+    let empty = scratch.put("empty.pcap", header);
+    for (mode, word) in [("--zeek", "#fields"), ("--events", "ORIGINATOR")] {
+        let output = run(&[mode], &empty);
+        assert!(output.status.success() && output.stderr.is_empty());
+        assert!(text(&output.stdout).contains(word));
+    }
+    let output = run(&[], &empty);
+    assert!(output.status.success() && output.stderr.is_empty());
+    assert!(text(&output.stdout).contains("0 packets"));
+}
+
+#[test]
+fn a_link_layer_that_is_not_read_is_said() {
+    let scratch = Scratch::new();
+    let mut file = pcap(&graceful(40_000, START));
+    // IEEE 802.11.
+    file[20..24].copy_from_slice(&105_u32.to_le_bytes());
+    let output = run(&[], &scratch.put("air.pcap", &file));
+    assert_eq!(output.status.code(), Some(1));
+    let error = text(&output.stderr);
+    let reason = "air.pcap: 8 packets left out: the link layer, IEEE 802.11, is not read\n";
+    assert!(error.ends_with(reason), "{error}");
+    assert!(text(&output.stdout).contains("8 packets"));
+}
+
+#[test]
+fn files_in_the_wrong_order_are_said() {
+    let scratch = Scratch::new();
+    let late = scratch.put("late.pcap", &pcap(&graceful(40_000, START)));
+    let early = scratch.put("early.pcap", &pcap(&graceful(40_001, START - 90 * SECOND)));
+    let output = program().arg("--json").args([&late, &early]).output();
+    let output = output.unwrap();
+    assert!(output.status.success());
+    assert_eq!(objects(&output).len(), 2);
+    let error = text(&output.stderr);
+    assert_eq!(error.lines().count(), 1, "{error}");
+    assert!(
+        error.contains("early.pcap: begins 1m30 before the end of"),
+        "{error}"
+    );
+    let output = program().args([&early, &late]).output().unwrap();
+    assert_eq!(text(&output.stderr), "");
+}
+
+#[test]
 fn times_out_of_order_do_no_harm() {
     let mut frames = graceful(40_000, START);
     // Two capture threads, one a second behind, in every second packet.

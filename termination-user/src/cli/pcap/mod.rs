@@ -4,6 +4,7 @@
 //! broken counts up to the break; then the next one follows, and the exit code
 //! is 1.
 
+mod piece;
 mod progress;
 mod report;
 
@@ -24,6 +25,7 @@ use crate::{
         table::{self, Source},
     },
 };
+use piece::Piece;
 use progress::Progress;
 use report::Reporter;
 
@@ -78,16 +80,17 @@ pub(super) fn main(arguments: &Arguments) -> Result<(), Halt> {
     let mut tracker = Offline::new(&policy, *tunnels);
     let mut output = Output::open();
     let mut reporter = Reporter::new(*json, *zeek, *events, output::style(), policy.clone());
-    reporter.begin(&mut output)?;
     let mut source = Source::default();
     let mut broken = false;
     for path in files {
+        let mut piece = Piece::new();
         let read = Capture::open(path)
             .map_err(Stop::Broken)
             .and_then(|mut capture| {
                 source.files.push(capture.name().to_owned());
                 read(
                     &mut capture,
+                    &mut piece,
                     &mut tracker,
                     &mut reporter,
                     &mut output,
@@ -95,16 +98,24 @@ pub(super) fn main(arguments: &Arguments) -> Result<(), Halt> {
                     *quiet,
                 )
             });
-        match read {
-            Ok(()) => {}
-            Err(Stop::Broken(error)) => {
-                // What was readable comes first.
-                output.flush()?;
-                complain(&error.to_string());
-                broken = true;
-            }
+        let broke = match read {
+            Ok(()) => None,
+            Err(Stop::Broken(error)) => Some(error.to_string()),
             Err(Stop::Output(halt)) => return Err(halt),
+        };
+        broken |= broke.is_some() || piece.is_lost();
+        let remarks = piece.remarks(source.files.last().map_or("", String::as_str));
+        if broke.is_some() || !remarks.is_empty() {
+            // What was readable comes first.
+            output.flush()?;
         }
+        for text in broke.into_iter().chain(remarks) {
+            complain(&text);
+        }
+    }
+    if broken && source.packets == 0 {
+        // There is nothing to tell but what was wrong.
+        return Err(Halt::Said);
     }
     let mut done = Ok(());
     tracker.finish(&mut |record| {
@@ -139,6 +150,7 @@ enum Stop {
 /// Reads one file.
 fn read(
     capture: &mut Capture,
+    piece: &mut Piece,
     tracker: &mut Offline,
     reporter: &mut Reporter,
     output: &mut Output,
@@ -156,6 +168,7 @@ fn read(
             Ok(None) => break Ok(()),
             Err(error) => break Err(Stop::Broken(error)),
         };
+        piece.see(&packet, last);
         source.packets += 1;
         source.bytes += u64::from(packet.length);
         first = first.min(packet.time);

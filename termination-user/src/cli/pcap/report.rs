@@ -24,6 +24,8 @@ const EPOCH: u16 = 0;
 #[derive(Debug)]
 pub(super) struct Reporter {
     form: Form,
+    /// What comes before the first record was written.
+    begun: bool,
     policy: Policy,
     /// Endings that were no news, in the order of the policy's rules.
     benign: Vec<u64>,
@@ -65,6 +67,7 @@ impl Reporter {
         };
         Self {
             form,
+            begun: false,
             benign: vec![0; policy.benign.len()],
             policy,
         }
@@ -81,8 +84,11 @@ impl Reporter {
         Tally(names.zip(self.benign.iter().copied()).collect())
     }
 
-    /// What comes before the first record.
-    pub(super) fn begin(&self, output: &mut Output) -> Result<(), Halt> {
+    /// What comes before the first record: not before there is one, or all was read.
+    fn begin(&mut self, output: &mut Output) -> Result<(), Halt> {
+        if std::mem::replace(&mut self.begun, true) {
+            return Ok(());
+        }
         match &self.form {
             Form::Silent | Form::Json { .. } => Ok(()),
             Form::Zeek => output.write(&zeek_log::header()),
@@ -106,6 +112,7 @@ impl Reporter {
         if let Report::Ending(ending) = &mut report {
             ending.benign = opinion.benign.map(str::to_owned);
         }
+        self.begin(output)?;
         match (&mut self.form, report) {
             (Form::Zeek, Report::Ending(ending)) => {
                 output.write(&zeek_log::row(&ending))?;
@@ -147,6 +154,7 @@ impl Reporter {
 
     /// What is left after the last record, in the order of the endings.
     pub(super) fn end(&mut self, output: &mut Output) -> Result<(), Halt> {
+        self.begin(output)?;
         let Form::Json { waiting, .. } = &mut self.form else {
             return Ok(());
         };

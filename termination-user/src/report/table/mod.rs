@@ -27,6 +27,7 @@ pub use events::Events;
 pub use guards::guards;
 pub use layout::Style;
 pub(in crate::report) use number::grouped;
+pub(crate) use number::{plural, span};
 pub use stats::stats;
 pub use summary::{Source, summary};
 pub use time_wait::{groups, sockets};

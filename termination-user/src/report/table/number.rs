@@ -55,7 +55,7 @@ fn digits(number: u64, unit: u64) -> String {
 
 /// At most five characters: `0s`, `812µs`, `1.23s`, `59m59`, `23h59`, `12d3h`,
 /// `999d`; rounded down.
-pub(super) fn span(seconds: f64) -> String {
+pub(crate) fn span(seconds: f64) -> String {
     const MICROSECOND: u64 = 1000;
     const MILLISECOND: u64 = 1000 * MICROSECOND;
     const SECOND: u64 = 1000 * MILLISECOND;
@@ -77,7 +77,7 @@ pub(super) fn span(seconds: f64) -> String {
 }
 
 /// `1 packet`, `2 packets`.
-pub(super) fn plural(number: u64, one: &str) -> String {
+pub(crate) fn plural(number: u64, one: &str) -> String {
     let s = if number == 1 { "" } else { "s" };
     format!("{} {one}{s}", grouped(number))
 }
