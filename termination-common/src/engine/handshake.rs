@@ -266,6 +266,10 @@ pub fn syn_ack(flow: &mut Flow<'_>, segment: &Segment) -> Effects {
     }
     if flow.state.is(fact::ONE_SIDED) && !seen {
         flow.state = flow.state.without(fact::ONE_SIDED);
+        if after(flow.half(y).acked, segment.end()) {
+            // What came after it was acked already, and not seen.
+            flow.state = flow.state.with(fact::GAPS);
+        }
     }
     let scale = scale_of(segment);
     let end = if same {

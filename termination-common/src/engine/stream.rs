@@ -79,6 +79,19 @@ pub(super) fn move_sent(half: &mut Half, end: u32) {
     }
 }
 
+/// The end that was only inferred is seen. What it had sent before was missed: its
+/// SYN-ACK, or payload that the other end has acked.
+#[inline(always)]
+fn seen_at_last(flow: &mut Flow<'_>, x: Side) {
+    let first = flow.cold_half(x).isn.wrapping_add(1);
+    let responder = flow.state.originator() != x;
+    let missed = flow.half(x).is(bit::SYN) && (responder || flow.half(x).sent != first);
+    if flow.state.is(fact::ONE_SIDED) && missed {
+        flow.state = flow.state.with(fact::GAPS);
+    }
+    flow.state = flow.state.without(fact::ONE_SIDED);
+}
+
 /// Applies a plausible segment.
 #[inline(always)]
 fn advance(flow: &mut Flow<'_>, segment: &Segment, settings: &Settings) -> Effects {
@@ -93,7 +106,7 @@ fn advance(flow: &mut Flow<'_>, segment: &Segment, settings: &Settings) -> Effec
             // An ISN of 2^32 - 1 has S pass zero at once.
             flow.half(x).wraps = u16::from(segment.seq == 0);
         }
-        flow.state = flow.state.without(fact::ONE_SIDED);
+        seen_at_last(flow, x);
     }
     if flags.ack() && !flow.half(y).is(bit::SEEN) {
         infer(flow, segment);

@@ -180,9 +180,56 @@ pub(super) const TABLE: &[Scenario] = &[
     ),
     scenario(
         "syn_ack_missed",
-        "its ISN follows from the ack",
+        "its ISN follows from the ack; it was missed all the same",
         "O S 0 ws=7
          O A 1 1
+         R PA 1+10 1
+         O A 1 11",
+        &["live established bytes=0/10 seen=gaps lost=0/0"],
+    ),
+    scenario(
+        "seen_after_it_was_acked",
+        "what of R was acked before anything of it was seen has been missed",
+        "O S 0 ws=7
+         O A 1 1
+         O A 1 51
+         R PA 51+10 1
+         O A 1 61",
+        &["live established bytes=0/60 seen=gaps lost=0/0"],
+    ),
+    scenario(
+        "originator_seen_after_it_was_acked",
+        "the same of O, whose SYN came before all that was seen",
+        "R SA 0 1 ws=7
+         R A 1 51
+         O PA 51+10 1",
+        &["live established bytes=60/0 seen=gaps"],
+    ),
+    scenario(
+        "originator_seen_from_its_ack_on",
+        "of O its SYN alone was not seen: nothing was missed",
+        "R SA 0 1 ws=7
+         O A 1 1
+         R A 1 1",
+        &["live established bytes=0/0 seen=whole"],
+    ),
+    scenario(
+        "syn_ack_after_more_was_acked",
+        "late, and what came after it was missed",
+        "O S 0 ws=7
+         O A 1 1
+         O A 1 51
+         R SA 0 1 ws=7
+         R PA 51+10 1
+         O A 1 61",
+        &["live established bytes=0/60 seen=gaps lost=0/0"],
+    ),
+    scenario(
+        "syn_ack_after_its_ack",
+        "late, and nothing was missed",
+        "O S 0 ws=7
+         O A 1 1
+         R SA 0 1 ws=7
          R PA 1+10 1
          O A 1 11",
         &["live established bytes=0/10 seen=whole lost=0/0"],
@@ -195,7 +242,7 @@ pub(super) const TABLE: &[Scenario] = &[
          O A 1 1
          R PA 1+10 1
          O A 1 11",
-        &["live established bytes=0/10 seen=whole lost=0/0"],
+        &["live established bytes=0/10 seen=gaps lost=0/0"],
     ),
     scenario(
         "assassinated_elsewhere",

@@ -106,6 +106,23 @@ pub(super) const TABLE: &[Scenario] = &[
         "rst_rejected by=originator verdict=future",
         "live established"
     ),
+    scenario(
+        "guard_waits_where_a_syn_ack_was_missed",
+        "this host calls; what came between the SYN and its ack, a FIN perhaps, was \
+         not seen",
+        "guard blind on
+         O S 0 ws=7
+         O A 1 101
+         R A 101 1
+         R R 100 win=0
+         R PA 101+10 1
+         O A 1 111",
+        &[
+            "rst_rejected by=responder verdict=unverifiable",
+            "live established seen=gaps",
+        ],
+    )
+    .only(Route::Host),
     blind!(
         "guard_waits_for_a_receiver_that_began_anew",
         "this host has lost its state and says SYN: it believes an RST by its ack",
