@@ -109,7 +109,12 @@ fn doubt(
     if flow.is_pending(kind::RST) {
         return judged;
     }
+    // At RCV.NXT an RST draws no challenge ACK, it is believed (RFC 5961 3.2): an
+    // abort into a window that was closed with data under way, which y threw away
+    // and acked once more.
+    let draws = segment.seq != flow.half(y).acked;
     if matches!(known.verdict, Verdict::InWindow)
+        && draws
         && let Some(challenge) = flow.pending_of(kind::CHALLENGE, y)
     {
         let age = segment.tick().wrapping_sub(challenge.at).cast_signed();

@@ -88,6 +88,23 @@ pub(super) const TABLE: &[Scenario] = &[
         ],
     ),
     scenario(
+        "in_window_at_what_was_acked_last",
+        "an abort into a window that was closed with data under way: the data are \
+         thrown away and acked once more, which is no challenge; at RCV.NXT an RST draws \
+         none",
+        "open
+         O PA 1+1000 1
+         R A 1 1001
+         O PA 1001+1000 1
+         R A 1 1001 win=0
+         O RA 1001 1
+         wait 4s",
+        &[
+            "reset by=originator phase=first_data verdict=in_window cause=active_abort \
+             evidence=wire_weak lost=1000/0",
+        ],
+    ),
+    scenario(
         "in_window_refuted_by_sender",
         "its supposed sender goes on",
         "open
