@@ -133,11 +133,24 @@ pub(super) fn exceptional(flow: &mut Flow<'_>, segment: &Segment, faults: u32) -
     if segment.end() != segment.seq {
         let detail = pending::gap(x, marks, segment.ack);
         flow.pend_lesser(segment.end(), segment.tick(), detail);
-    } else if faults == fault::UNSEEN {
+    } else if faults == fault::UNSEEN && !says_again(flow, segment) {
         let detail = pending::gap(y, pending::GAP_BY_ACK, 0);
         flow.pend_lesser(segment.ack, segment.tick(), detail);
     }
     implausible
+}
+
+/// An ACK behind the segment that has claimed a gap, and with its ack: that one
+/// says as much, and where x has got to (with its FIN, perhaps).
+#[inline(always)]
+fn says_again(flow: &mut Flow<'_>, segment: &Segment) -> bool {
+    let Some(gap) = flow.pending_of(kind::GAP, segment.side()) else {
+        return false;
+    };
+    let other = pending::GAP_BY_ACK | pending::GAP_HOLE | pending::GAP_FRAGMENT;
+    gap.detail & other == 0
+        && gap.value == segment.seq
+        && pending::gap_ack(gap, segment.ack) == segment.ack
 }
 
 /// y's ack has reached where x's segment goes on: what is between was missed.
