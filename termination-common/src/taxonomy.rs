@@ -338,8 +338,8 @@ impl Outcome {
         (packed & 0x1f) as u8
     }
 
-    /// The packed form, and later than any dialect counts to the connection
-    /// there was a segment with these [`crate::history::complete`] bits.
+    /// The packed form, and after the ending there was a segment with these
+    /// [`crate::history::complete`] bits.
     #[inline(always)]
     pub const fn with_late(packed: u32, bits: u8) -> u32 {
         packed | (bits as u32 & 0x3f) << 25

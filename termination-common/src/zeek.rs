@@ -160,14 +160,21 @@ pub fn completeness(slot: &Slot) -> u8 {
     };
     let opens = matches!(first, Letter::Syn);
     let [a, b] = &slot.hot.half;
+    let late = if slot.state().is_ended() {
+        Outcome::packed_late(slot.cold.outcome)
+    } else {
+        0
+    };
+    let before = a.segments.saturating_add(b.segments);
     let alone = order.all(|(letter, _)| matches!(letter, Letter::ZeroWindow))
-        && a.segments.saturating_add(b.segments) <= 1;
+        && before <= 1
+        && late == 0;
     if alone && !opens {
         // The field is written before its own segment counts, unless that is
         // the SYN.
         return 0;
     }
-    let mut bits = 0;
+    let mut bits = late;
     let mut said = false;
     for (letter, side) in firsts(slot.cold.history) {
         bits |= letter.completeness();
@@ -179,9 +186,6 @@ pub fn completeness(slot: &Slot) -> u8 {
         if !said && slot.hot.half[opener & 1].is(bit::DATA) {
             bits |= complete::DATA;
         }
-    }
-    if slot.state().is_ended() {
-        bits |= Outcome::packed_late(slot.cold.outcome);
     }
     bits
 }

@@ -27,7 +27,8 @@ use super::{
 /// (`tcp_close_delay`), nanoseconds.
 const ZEEK_CLOSE_DELAY: u64 = 5_000_000_000;
 
-/// What comes right after the ending is part of the history.
+/// What comes right after the ending is part of the history, and all that comes
+/// after it is of one conversation.
 #[inline(always)]
 fn note(flow: &mut Flow<'_>, segment: &Segment) {
     let letter = if segment.flags.rst() {
@@ -39,9 +40,8 @@ fn note(flow: &mut Flow<'_>, segment: &Segment) {
     };
     if segment.time.wrapping_sub(flow.cold.turned_at) < ZEEK_CLOSE_DELAY {
         flow.note(letter, segment.side());
-    } else {
-        flow.cold.outcome = Outcome::with_late(flow.cold.outcome, letter.completeness());
     }
+    flow.cold.outcome = Outcome::with_late(flow.cold.outcome, letter.completeness());
 }
 
 /// A segment on a tuple whose connection has ended.

@@ -80,6 +80,8 @@ const ROWS: &[(&str, &str, &str, u64)] = &[
     ("D R", "OTH", "DR", 40),
     ("r", "RSTRH", "^r", 0),
     ("R", "OTH", "R", 0),
+    ("r r", "RSTRH", "^r", 32),
+    ("k 6 k", "RSTRH", "^r", 36),
     // The finer letters.
     ("S h A D T a", "S1", "ShADTa", 15),
     ("S S h A D T a", "S1", "ShADTa", 15),
