@@ -169,9 +169,9 @@ fn at_closing_kernel_and_host_agree_at_every_step() {
 }
 
 #[test]
-#[ignore = "long: a hundred thousand sequences"]
-fn at_closing_kernel_and_host_agree_on_a_hundred_thousand_sequences() {
-    both(Level::Closing, 100_000, 6, SETTINGS, false, play);
+#[ignore = "long: a million sequences"]
+fn at_closing_kernel_and_host_agree_on_a_million_sequences() {
+    both(Level::Closing, 1_000_000, 6, SETTINGS, false, play);
 }
 
 #[test]
