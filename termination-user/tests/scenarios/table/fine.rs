@@ -214,6 +214,24 @@ pub(super) const TABLE: &[Scenario] = &[
         &["live established bytes=0/0 seen=whole"],
     ),
     scenario(
+        "fin_that_acks_what_was_missed",
+        "the bare ACK behind it says the same with less: R's word decides on the FIN",
+        "open
+         O FA 1 101
+         O A 2 101
+         R PA 101+10 2
+         O A 2 111
+         R FA 111 2
+         O A 2 112",
+        &[
+            "implausible",
+            "implausible",
+            "implausible",
+            "graceful_half_close by=originator phase=closing holder=originator bytes=0/110 \
+             seen=gaps",
+        ],
+    ),
+    scenario(
         "syn_ack_after_more_was_acked",
         "late, and what came after it was missed",
         "O S 0 ws=7
