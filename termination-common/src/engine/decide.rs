@@ -61,6 +61,13 @@ pub(super) fn decide(
             let sent = flow.half(side).sent;
             if !fragment && !before(sent, pending.value) {
                 flow.unpend();
+                if pending.detail & pending::GAP_BY_ACK != 0
+                    && side == x
+                    && !before(segment.seq, pending.value)
+                {
+                    // It goes on behind what was disputed, which was missed.
+                    flow.state = flow.state.with(fact::GAPS);
+                }
                 if pending.detail & pending::GAP_BY_ACK != 0 && sent == pending.value {
                     // The ack was seen before what it acks, as when the two
                     // directions are seen by two CPUs. Both ends agree to the

@@ -232,6 +232,14 @@ pub(super) const TABLE: &[Scenario] = &[
         ],
     ),
     scenario(
+        "goes_on_behind_what_was_disputed",
+        "R acks what was not seen of O, and O goes on there: it was missed",
+        "open
+         R A 1 51
+         O A 51 1",
+        &["implausible", "live established bytes=50/0 seen=gaps"],
+    ),
+    scenario(
         "syn_ack_after_more_was_acked",
         "late, and what came after it was missed",
         "O S 0 ws=7
