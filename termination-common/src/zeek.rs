@@ -166,9 +166,8 @@ pub fn completeness(slot: &Slot) -> u8 {
         0
     };
     let before = a.segments.saturating_add(b.segments);
-    let alone = order.all(|(letter, _)| matches!(letter, Letter::ZeroWindow))
-        && before <= 1
-        && late == 0;
+    let alone =
+        order.all(|(letter, _)| matches!(letter, Letter::ZeroWindow)) && before <= 1 && late == 0;
     if alone && !opens {
         // The field is written before its own segment counts, unless that is
         // the SYN.

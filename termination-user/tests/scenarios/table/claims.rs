@@ -195,7 +195,7 @@ pub(super) const TABLE: &[Scenario] = &[
             "implausible",
             "implausible",
             "live half_closed bytes=200/0 segments=2/0 segments_after=0/0 \
-             seen=midstream history=AF",
+             seen=midstream+gaps history=AF",
         ],
     ),
     scenario(
