@@ -46,7 +46,7 @@ fn each(scenarios: &[&Scenario], one: impl Fn(&Scenario, Route) -> Result<(), St
             }
         }
     }
-    println!("{runs} runs of scenarios");
+    println!("{} scenarios, {runs} runs", scenarios.len());
     assert!(runs > 0, "there are scenarios");
     let all = failures.join("\n\n");
     assert!(failures.is_empty(), "{} failed\n\n{all}", failures.len());
