@@ -21,10 +21,12 @@ use termination_common::{
 };
 use termination_user::{
     control::{
-        load::{self, Loaded, Sizes},
-        programs::Programs,
-        ring::Ring,
-        sweep,
+        kernel::{
+            load::{self, Loaded, Sizes},
+            programs::Programs,
+        },
+        records::ring::Ring,
+        timers::sweep,
     },
     policy::{HostRules, Policy, Traffic},
 };

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use termination_lab::{Namespace, Pair, signal, try_wait_for};
 use termination_user::control::{
     RunOptions,
-    serve::{Listener, serve},
+    answers::serve::{Listener, serve},
 };
 
 use crate::{

@@ -21,7 +21,10 @@ use termination_common::{
     taxonomy::Ending,
 };
 use termination_user::{
-    control::{clock, ring::Ring, sweep},
+    control::{
+        records::ring::Ring,
+        timers::{clock, sweep},
+    },
     report::{Clock, Report, line},
 };
 

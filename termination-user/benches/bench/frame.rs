@@ -2,7 +2,7 @@
 //! (`termination-ebpf/src/draw.rs`), or this.
 
 use termination_common::wire::build::Frame;
-use termination_user::control::plain::Plain;
+use termination_user::control::kernel::plain::Plain;
 
 /// The server of every drawn connection; the client is drawn
 /// (`termination-ebpf/src/draw.rs`).

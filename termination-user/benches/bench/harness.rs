@@ -25,12 +25,14 @@ use termination_common::{
 };
 use termination_lab::Namespace;
 use termination_user::control::{
-    bpf,
-    load::{self, Loaded, Sizes},
-    plain::Raw,
-    programs,
-    ring::Ring,
-    sweep::{self, Tally},
+    kernel::{
+        bpf,
+        load::{self, Loaded, Sizes},
+        plain::Raw,
+        programs,
+    },
+    records::ring::Ring,
+    timers::sweep::{self, Tally},
 };
 
 use crate::frame::{Draw, Kind};

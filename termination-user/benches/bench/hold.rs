@@ -6,7 +6,7 @@ use std::{
     io::{self, Read as _, Write as _},
 };
 
-use termination_user::control::{
+use termination_user::control::kernel::{
     bpf::{self, Place},
     load::{self, Sizes},
 };

@@ -10,7 +10,7 @@ use termination_common::{
     exchange::{Operation, SWEEP_BATCH},
     policy::Timers,
 };
-use termination_user::control::{clock, sweep};
+use termination_user::control::timers::{clock, sweep};
 
 use crate::{
     frame::Kind,

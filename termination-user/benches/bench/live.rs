@@ -23,10 +23,12 @@ use termination_common::{counters, policy::Settings};
 use termination_lab::{End, Pair};
 use termination_user::control::{
     RunOptions,
-    bpf::{self, Place},
-    load::{self, Loaded, Sizes},
-    programs,
-    ring::Ring,
+    kernel::{
+        bpf::{self, Place},
+        load::{self, Loaded, Sizes},
+        programs,
+    },
+    records::ring::Ring,
 };
 
 use self::sender::Sender;

@@ -5,7 +5,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 use termination_common::counters::{self, Loss};
-use termination_user::control::{clock, sweep};
+use termination_user::control::timers::{clock, sweep};
 
 use crate::{
     expiry::with_controller,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use termination_common::policy::Timers;
-use termination_user::control::{clock, sweep};
+use termination_user::control::timers::{clock, sweep};
 
 use crate::{
     ask, expiry,

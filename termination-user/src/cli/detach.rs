@@ -19,7 +19,7 @@ use crate::{
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// Where a `run --persist` that is gone has left its pins
-    #[arg(long, value_name = "DIR", default_value = control::paths::PINS)]
+    #[arg(long, value_name = "DIR", default_value = control::process::paths::PINS)]
     pin_dir: PathBuf,
     /// Network namespace of its interfaces; needed only for the filters that it
     /// left by --clsact or before Linux 6.6
@@ -45,7 +45,7 @@ pub(super) fn main(arguments: &Arguments, socket: &Path) -> Result<(), Halt> {
                 let lived = counters.0[OPENED] + counters.0[MIDSTREAM];
                 let lived = lived.saturating_sub(counters.endings());
                 said.push(format!("{lived} connections that lived have no ending"));
-                said.extend(control::status::summary(counters, room));
+                said.extend(control::answers::status::summary(counters, room));
             }
             said.extend(left.filters);
             said

@@ -25,7 +25,7 @@ use std::{io::Write as _, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
-use crate::control::paths;
+use crate::control::process::paths;
 
 /// Watches TCP connections end, and says how.
 ///

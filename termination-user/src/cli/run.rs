@@ -55,7 +55,7 @@ pub(super) struct Arguments {
     #[arg(long)]
     persist: bool,
     /// Where that is pinned, in a bpffs
-    #[arg(long, value_name = "DIR", default_value = control::paths::PINS)]
+    #[arg(long, value_name = "DIR", default_value = control::process::paths::PINS)]
     pin_dir: PathBuf,
     /// What becomes of what is pinned there already
     #[arg(long, value_enum, default_value_t, requires = "persist")]

@@ -17,13 +17,11 @@ use termination_common::{
 use tokio::sync::watch;
 
 use super::{
-    attached::Attached,
-    clock,
-    hub::Hub,
-    load::Loaded,
-    scale::Scale,
-    schedule::Schedule,
-    status::{Facts, Status, describe},
+    answers::status::{Facts, Status, describe},
+    hooks::attached::Attached,
+    kernel::{load::Loaded, scale::Scale},
+    records::hub::Hub,
+    timers::{clock, schedule::Schedule},
 };
 use crate::{
     policy::Policy,

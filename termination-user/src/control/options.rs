@@ -76,7 +76,7 @@ pub struct RunOptions {
     pub level: Option<Level>,
     /// Policy file; `None` for the defaults.
     pub policy: Option<PathBuf>,
-    /// Control socket; see [`super::paths::socket`].
+    /// Control socket; see [`super::process::paths::socket`].
     pub socket: PathBuf,
     /// Network namespace of the interfaces: a name under `/run/netns` or a path.
     pub netns: Option<String>,
@@ -84,7 +84,7 @@ pub struct RunOptions {
     pub tick: Duration,
     /// Pin everything: it outlives this process, unless it is told to detach.
     pub persist: bool,
-    /// Where it is pinned, in a bpffs; see [`super::paths::PINS`].
+    /// Where it is pinned, in a bpffs; see [`super::process::paths::PINS`].
     pub pins: PathBuf,
     /// What becomes of what is pinned there already.
     pub takeover: Takeover,
@@ -113,11 +113,11 @@ impl Default for RunOptions {
             tunnels: false,
             level: None,
             policy: None,
-            socket: super::paths::socket(None),
+            socket: super::process::paths::socket(None),
             netns: None,
             tick: Self::TICK,
             persist: false,
-            pins: super::paths::PINS.into(),
+            pins: super::process::paths::PINS.into(),
             takeover: Takeover::Continue,
             quiet: false,
         }

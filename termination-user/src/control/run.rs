@@ -16,25 +16,30 @@ use tokio::{
 };
 
 use super::{
-    attach::Plan,
-    attached::{self, Attached},
-    clock,
+    answers::{
+        serve::{Listener, serve},
+        status::{Facts, summary},
+    },
     controller::{Controller, Stage, settings},
-    instance::Instance,
-    load::{LoadError, Loaded},
-    netns::{self, Netns},
-    notify::notify,
+    hooks::{
+        attach::Plan,
+        attached::{self, Attached},
+        netns::{self, Netns},
+        wanted::Named,
+        watch::{self, Watch},
+    },
+    kernel::{
+        load::{LoadError, Loaded},
+        programs::Programs,
+    },
     options::RunOptions,
-    pins::Pins,
-    privileges,
-    programs::Programs,
-    ring::{Pump, Ring},
-    serve::{Listener, serve},
-    status::{Facts, summary},
-    takeover::{claim_pins, open_table, say_room},
-    voice::Voice,
-    wanted::Named,
-    watch::{self, Watch},
+    persistence::{
+        pins::Pins,
+        takeover::{claim_pins, open_table, say_room},
+    },
+    process::{instance::Instance, notify::notify, privileges, voice::Voice},
+    records::ring::{Pump, Ring},
+    timers::clock,
 };
 use crate::{policy::Policy, report::Clock};
 

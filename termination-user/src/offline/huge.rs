@@ -11,7 +11,7 @@ use std::{
 
 use memmap2::MmapMut;
 
-use crate::control::plain::Plain;
+use crate::control::kernel::plain::Plain;
 
 /// A fixed number of items; what was never touched takes no memory.
 pub(super) struct Huge<T> {

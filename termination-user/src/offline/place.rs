@@ -9,7 +9,7 @@ use termination_common::{
 };
 
 use super::huge::Huge;
-use crate::control::plain::Plain;
+use crate::control::kernel::plain::Plain;
 
 /// Key of the hash; a capture has no adversary to hide it from.
 const SEED: [u64; 2] = [0x243f_6a88_85a3_08d3, 0x1319_8a2e_0370_7344];

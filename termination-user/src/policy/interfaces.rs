@@ -3,7 +3,7 @@
 use toml::Spanned;
 
 use super::file::{self, Refusal};
-use crate::control::{Hooks, interfaces::is_named};
+use crate::control::{Hooks, hooks::interfaces::is_named};
 
 /// Which interfaces, and which of their hooks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -12,7 +12,7 @@
 //! | [`waits`] | made of the table: TIME_WAITs in groups, and a forecast |
 //! | [`guards`] | made of the counters: RSTs that were dropped |
 //! | [`stats`], [`room`] | made of the counters and the gauges of one sweep; room for them |
-//! | [`line`] | an object as a line of JSON |
+//! | [`mod@line`] | an object as a line of JSON |
 //! | [`ask`] | what is asked over the control socket |
 //! | [`table`] | the same objects for people, pure functions to text |
 //! | [`zeek_log`] | the same endings in the columns of Zeek's conn.log |

@@ -295,7 +295,7 @@ as_text!(Id, Timestamp);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Clock {
     /// Nanoseconds to add to the engine's time to get Unix time. Live: what
-    /// [`crate::control::clock::offset`] measured. Offline: 0, since captures
+    /// [`crate::control::timers::clock::offset`] measured. Offline: 0, since captures
     /// keep Unix time.
     pub offset_ns: i64,
 }

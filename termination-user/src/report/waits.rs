@@ -19,7 +19,7 @@ pub use census::{Census, Measure};
 /// `"type":"time_waits"`: what comes before the groups.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Waits {
-    /// [`SCHEMA`].
+    /// [`super::SCHEMA`].
     pub schema: u32,
     /// [`Kind::TimeWaits`].
     #[serde(rename = "type")]
@@ -60,7 +60,7 @@ pub struct Range {
 /// service, with one holder.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Group {
-    /// [`SCHEMA`].
+    /// [`super::SCHEMA`].
     pub schema: u32,
     /// [`Kind::TimeWaitGroup`].
     #[serde(rename = "type")]

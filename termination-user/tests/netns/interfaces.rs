@@ -11,7 +11,7 @@ use termination_lab::{
     endings::{self, Side},
     wait_for,
 };
-use termination_user::control::bpf;
+use termination_user::control::kernel::bpf;
 
 use crate::{
     check::{Expected, check, check_gaps},

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     capture::{Capture, CaptureError},
-    control::scale::Scale,
+    control::kernel::scale::Scale,
     offline::Offline,
     policy::Policy,
     report::{

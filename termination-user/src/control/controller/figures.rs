@@ -7,7 +7,7 @@ use termination_common::{
 };
 use tokio::task;
 
-use super::{super::clock, Controller};
+use super::{super::timers::clock, Controller};
 use crate::report::{
     Gauges, Stats,
     stats::{Scaled, Tally as Named},

@@ -8,7 +8,7 @@ use termination_common::{
     policy::{Settings, setting},
 };
 
-use super::{super::load::is_memory, Controller};
+use super::{super::kernel::load::is_memory, Controller};
 use crate::policy::Policy;
 
 impl Controller {

@@ -17,7 +17,11 @@ use termination_common::{
 };
 
 use super::{
-    super::{clock, ring::Pump, sweep, table},
+    super::{
+        kernel::table,
+        records::ring::Pump,
+        timers::{clock, sweep},
+    },
     Controller,
 };
 

@@ -15,10 +15,12 @@ use tokio::{
 
 use super::{
     super::{
-        clock,
-        ring::{Pump, TURN},
-        sweep::{self, Tally},
-        table,
+        kernel::table,
+        records::ring::{Pump, TURN},
+        timers::{
+            clock,
+            sweep::{self, Tally},
+        },
     },
     Controller,
 };

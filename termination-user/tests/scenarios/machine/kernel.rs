@@ -18,11 +18,15 @@ use termination_common::{
     time::TICK_SHIFT,
 };
 use termination_user::control::{
-    load::{self, Loaded, Sizes},
-    programs::Programs,
-    ring::Ring,
-    schedule::{Schedule, shortest},
-    sweep,
+    kernel::{
+        load::{self, Loaded, Sizes},
+        programs::Programs,
+    },
+    records::ring::Ring,
+    timers::{
+        schedule::{Schedule, shortest},
+        sweep,
+    },
 };
 
 use super::{Hook, Sight, placeless, placeless_record};

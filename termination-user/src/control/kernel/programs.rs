@@ -14,8 +14,8 @@ use aya::{
 use super::{
     bpf,
     load::{Identity, LoadError, Part, explain, explain_program},
-    pins::Pins,
 };
+use crate::control::persistence::pins::{Pins, unpin};
 use crate::policy::MOST_PREFIXES;
 
 /// Maps that hold what is known; the others belong to one loading.
@@ -268,7 +268,7 @@ impl Programs {
         {
             for name in pins.programs()? {
                 if !self.replaced.iter().any(|replaced| *replaced == name) {
-                    super::pins::unpin(&pins.program(&name))?;
+                    unpin(&pins.program(&name))?;
                 }
             }
             self.pins_are_ours = true;

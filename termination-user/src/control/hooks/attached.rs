@@ -7,14 +7,16 @@ use anyhow::{Context as _, bail};
 
 use super::{
     attach::{self, Attachment, Plan},
-    bpf, clsact,
+    clsact,
     hook::{Hook, Standing, Via},
     interfaces::{self, Interface},
     netns::{self, Netns},
-    pins::{HookName, PinError, Pins, unpin},
-    programs::Programs,
-    voice::Voice,
     wanted::{Named, Wanted},
+};
+use crate::control::{
+    kernel::{bpf, load, programs::Programs},
+    persistence::pins::{HookName, PinError, Pins, unpin},
+    process::voice::Voice,
 };
 use crate::policy::Interfaces;
 
@@ -95,7 +97,7 @@ impl Attached {
         let netns = self.netns.clone();
         netns::within(netns.as_deref(), || self.start_here(resumed))??;
         if let Some(pins) = self.programs.pins().cloned() {
-            super::load::settle_build(&pins, &mut self.programs)?;
+            load::settle_build(&pins, &mut self.programs)?;
         }
         Ok(())
     }

@@ -3,10 +3,8 @@
 
 use anyhow::bail;
 
-use super::{
-    interfaces::{self, Interface},
-    options::{Hooks, RunOptions},
-};
+use super::interfaces::{self, Interface};
+use crate::control::options::{Hooks, RunOptions};
 use crate::policy::Interfaces;
 
 /// What the command line says; empty where it says nothing.

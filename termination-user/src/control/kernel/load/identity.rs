@@ -10,10 +10,8 @@ use termination_common::{
     wire::tunnel::Follow,
 };
 
-use super::{
-    super::meta::{Meta, Word},
-    LoadError,
-};
+use super::LoadError;
+use crate::control::persistence::meta::{Meta, Word};
 
 /// How large the maps are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,15 +5,19 @@ use std::{path::Path, sync::Arc};
 use anyhow::Context as _;
 use termination_common::{counters::Counters, policy::Level};
 
-use super::{
-    attached,
-    load::{self, LoadError, Loaded, Room, Sizes},
-    netns::{self, Netns},
+use super::pins::{HookName, Pins};
+use crate::control::{
+    hooks::{
+        attached,
+        netns::{self, Netns},
+    },
+    kernel::{
+        load::{self, LoadError, Loaded, Room, Sizes},
+        programs::Programs,
+    },
     options::{RunOptions, Takeover},
-    pins::{HookName, Pins},
-    programs::Programs,
-    ring::Ring,
-    voice::Voice,
+    process::voice::Voice,
+    records::ring::Ring,
 };
 use crate::policy::Policy;
 
@@ -51,7 +55,7 @@ pub fn forget(pins: &Path, netns: Option<&str>) -> anyhow::Result<Option<Left>> 
 }
 
 /// The pins, if they are asked for; without, what lies there is mentioned.
-pub(super) fn claim_pins(
+pub(in crate::control) fn claim_pins(
     options: &RunOptions,
     netns: Option<&Netns>,
     voice: Voice,
@@ -88,7 +92,7 @@ pub(super) fn claim_pins(
 /// Of a table that is taken over the rules for traffic stay as they are where
 /// there is no memory for those of the policy; then it says so, and so does the
 /// policy.
-pub(super) fn open_table(
+pub(in crate::control) fn open_table(
     options: &RunOptions,
     level: Level,
     pins: Option<&Arc<Pins>>,
@@ -175,7 +179,7 @@ fn keep_rules(loaded: &Loaded, policy: &mut Policy, voice: Voice) -> anyhow::Res
 
 /// The room there is; if it is less than was asked for, what that means and what
 /// to do.
-pub(super) fn say_room(room: &Room, resumed: bool, voice: Voice) {
+pub(in crate::control) fn say_room(room: &Room, resumed: bool, voice: Voice) {
     let Room { asked, given, .. } = room;
     voice.say(format_args!(
         "room for {} connections: {:.1} MiB of kernel memory",

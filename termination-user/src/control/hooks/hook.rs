@@ -1,7 +1,7 @@
 //! One hook: how it is taken, held, taken over and freed.
 //!
 //! What holds it belongs to this process, and ends with its descriptors however
-//! it dies, unless it is pinned ([`super::pins`]): then it stays until it is
+//! it dies, unless it is pinned ([`super::super::persistence`]): then it stays until it is
 //! told to go ([`Hook::detach`]). Only the clsact filters of kernels before 6.6
 //! outlive a `kill -9` in any case; the next start takes them over.
 
@@ -9,13 +9,17 @@ use std::{fmt, io, os::fd::OwnedFd, path::PathBuf};
 
 use super::{
     attach::Refusal,
-    bpf::{self, Place},
     clsact::{self, Filter},
     holder::xdp_holders,
     interfaces::Interface,
-    load::LoadError,
-    pins::{HookName, PinError, unpin},
-    programs::Programs,
+};
+use crate::control::{
+    kernel::{
+        bpf::{self, Place},
+        load::LoadError,
+        programs::Programs,
+    },
+    persistence::pins::{HookName, PinError, unpin},
 };
 
 /// Programs of the object that are attached.

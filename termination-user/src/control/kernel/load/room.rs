@@ -5,13 +5,10 @@ use std::{cell::Cell, io, thread, time::Duration};
 
 use aya::maps::MapError;
 
-use super::{
-    super::{
-        bpf,
-        meta::{Meta, Word},
-        pins::{PinError, Pins},
-    },
-    LoadError, Sizes, pinned_meta,
+use super::{super::bpf, LoadError, Sizes, pinned_meta};
+use crate::control::persistence::{
+    meta::{Meta, Word},
+    pins::{PinError, Pins},
 };
 
 /// What is made smaller when it is refused.

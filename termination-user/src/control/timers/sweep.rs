@@ -15,7 +15,7 @@ use termination_common::{
     timer,
 };
 
-use super::{
+use crate::control::kernel::{
     bpf,
     plain::{bytes_of, read},
     table::{Table, id},

@@ -9,16 +9,13 @@ use termination_common::{
     traffic::{self, PrefixKey},
 };
 
-use super::{
-    super::{pins::Pins, programs::PREFIXES},
-    LoadError, Sizes, map_refused,
-};
+use super::{super::programs::PREFIXES, LoadError, Sizes, map_refused};
+use crate::control::persistence::pins::Pins;
 
 /// Type, key and value size, entries.
 type Shape = (MapType, u32, u32, u32);
 
-/// The maps that this program would make. ([`super::super::meta`] looks after
-/// itself.)
+/// The maps that this program would make. (META looks after itself.)
 fn expected(sizes: Sizes) -> Vec<(&'static str, Shape)> {
     const KEY: u32 = size_of::<u32>() as u32;
     /// The length comes before the rest.
@@ -49,7 +46,7 @@ fn expected(sizes: Sizes) -> Vec<(&'static str, Shape)> {
 ///
 /// # Errors
 ///
-/// [`super::super::pins::PinError::Layout`] names the first that differs.
+/// [`PinError::Layout`](crate::control::persistence::pins::PinError::Layout) names the first that differs.
 pub(super) fn check(pins: &Pins, sizes: Sizes) -> Result<(), LoadError> {
     for (name, shape) in expected(sizes) {
         let map = MapData::from_fd(pins.open_map(name)?).map_err(map_refused)?;

@@ -20,7 +20,7 @@ use termination_common::{
     timer,
 };
 
-use super::table::{Table, id};
+use crate::control::kernel::table::{Table, id};
 
 /// What is known of each line.
 #[derive(Clone, Debug, Default)]

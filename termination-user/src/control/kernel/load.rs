@@ -29,12 +29,16 @@ pub use room::{Account, Part, Room, fit, is_memory, is_refused, probe};
 use super::{
     bpf,
     filter::Filter,
-    meta::{Meta, Word},
-    pins::{PinError, Pins},
     plain::Raw,
     programs::{Programs, Recipe},
-    ring::Ring,
     table::Table,
+};
+use crate::control::{
+    persistence::{
+        meta::{Meta, Word},
+        pins::{PinError, Pins},
+    },
+    records::ring::Ring,
 };
 use crate::policy::Traffic;
 

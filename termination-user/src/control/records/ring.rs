@@ -22,11 +22,13 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{
-    mapping::{Mapping, page},
-    meta::{Meta, Word},
+use crate::control::{
+    kernel::{
+        mapping::{Mapping, page},
+        plain::read,
+    },
     options::RunOptions,
-    plain::read,
+    persistence::meta::{Meta, Word},
 };
 
 /// Records taken at once before others get their turn; reading that many and

@@ -5,7 +5,8 @@ use std::{fmt::Write as _, io, path::PathBuf};
 use aya::{EbpfError, maps::MapError, programs::ProgramError};
 use termination_common::policy::Level;
 
-use super::{super::pins::PinError, Part, Sizes, room::is_refusal};
+use super::{Part, Sizes, room::is_refusal};
+use crate::control::persistence::pins::PinError;
 
 /// Why the programs are not in the kernel.
 #[derive(Debug, thiserror::Error)]

@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn the_kernel_answers_for_the_loopback() {
-        let lo = super::super::interfaces::list().unwrap();
+        let lo = crate::control::hooks::interfaces::list().unwrap();
         let lo = lo.iter().find(|interface| interface.name == "lo").unwrap();
         assert!(xdp_holders(lo.index).is_ok());
         assert_eq!(

@@ -9,11 +9,9 @@ use termination_common::{
     taxonomy::Ending,
 };
 
-use super::{
-    attach::Attachment,
-    hook::Hook,
-    load::{Room, Sizes},
-    netns::Netns,
+use crate::control::{
+    hooks::{attach::Attachment, hook::Hook, netns::Netns},
+    kernel::load::{Room, Sizes},
 };
 use crate::report::{self, Timestamp, room::Extent, stats::MEMORY_REFUSED};
 

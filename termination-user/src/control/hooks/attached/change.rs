@@ -7,7 +7,7 @@ use anyhow::{Context as _, bail};
 
 use super::{Attached, home};
 use crate::{
-    control::{
+    control::hooks::{
         attach::{self, AttachError, Attachment},
         hook::Hook,
         interfaces::{self, Interface},

@@ -7,7 +7,8 @@ use anyhow::Context as _;
 use termination_common::slot::Slot;
 use tokio::task;
 
-use super::{clock, controller::Controller, ephemeral, netns};
+use super::ephemeral;
+use crate::control::{controller::Controller, hooks::netns, timers::clock};
 use crate::report::waits::{Census, Group, Measure, Waits};
 
 /// Slots walked before others get their turn.

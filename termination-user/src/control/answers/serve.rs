@@ -26,11 +26,11 @@ use tokio::{
     time::{interval, timeout},
 };
 
-use super::{
-    clock,
+use super::waits;
+use crate::control::{
     controller::{Controller, Stage},
-    hub::Item,
-    waits,
+    records::hub::Item,
+    timers::clock,
 };
 use crate::report::{
     Ask, Connection, Filter, Guards, Kind, Lost, Message, SCHEMA, connection::State, line,

@@ -8,13 +8,13 @@ use std::{
     sync::atomic::Ordering,
 };
 
-use super::{bpf, mapping::Mapping};
+use crate::control::kernel::{bpf, mapping::Mapping};
 
 /// Words of the element; a word never changes its meaning, whatever the ABI.
 #[derive(Clone, Copy, Debug)]
 #[repr(usize)]
 pub enum Word {
-    /// [`MAGIC`].
+    /// `MAGIC`.
     Magic,
     /// [`termination_common::slot::ABI`] of the table.
     Abi,
@@ -26,12 +26,12 @@ pub enum Word {
     SeedLow,
     /// Second half.
     SeedHigh,
-    /// [`super::load::Loaded::epoch`].
+    /// [`crate::control::kernel::load::Loaded::epoch`].
     Epoch,
     /// Process that controls it, or did last.
     Pid,
-    /// Fingerprint of the programs that are attached, [`super::programs`]; 0
-    /// while they are being replaced.
+    /// Fingerprint of the programs that are attached; 0 while they are being
+    /// replaced ([`crate::control::kernel::programs`]).
     Build,
     /// Device and inode of the network namespace of the interfaces.
     NetnsDevice,

@@ -15,9 +15,8 @@ use super::{
     hook::{NotTaken, Standing, chain, program_of},
     interfaces::Interface,
     netlink,
-    pins::HookName,
-    programs::Programs,
 };
+use crate::control::{kernel::programs::Programs, persistence::pins::HookName};
 
 /// Before every filter that did not ask for the same.
 const PRIORITY: u16 = 1;

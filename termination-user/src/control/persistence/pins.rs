@@ -38,11 +38,8 @@ use self::{
     error::at,
     filesystem::{is_bpffs, require_bpffs},
 };
-use super::{
-    bpf,
-    hook::Via,
-    meta::{Meta, Word},
-};
+use super::meta::{Meta, Word};
+use crate::control::{hooks::hook::Via, kernel::bpf};
 
 /// A hook by its name in the directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

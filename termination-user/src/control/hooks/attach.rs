@@ -8,9 +8,11 @@ use super::{
     clsact,
     hook::{EGRESS_TC, Hook, NotTaken, Standing, Via, adopt, chain, make},
     interfaces::Interface,
+};
+use crate::control::{
+    kernel::programs::Programs,
     options::{Hooks, Mode},
-    pins::{HookName, PinError, unpin},
-    programs::Programs,
+    persistence::pins::{HookName, PinError, unpin},
 };
 
 /// One way that did not work.
