@@ -103,7 +103,7 @@ pub struct SweepHeader {
 pub struct SweepRequest {
     /// Which connection; another generation is left alone.
     pub id: SlotId,
-    /// In: 0. Out: [`Swept`] as a number.
+    /// In: 0. Out: [`swept`] as a number.
     pub status: u32,
     /// Always 0.
     pub reserved: u32,

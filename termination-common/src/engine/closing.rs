@@ -2,11 +2,11 @@
 //! not all seen.
 //!
 //! Once its handshake is complete, and until somebody says SYN, FIN or RST, a
-//! connection is left alone ([`rest`]): nobody looks at what passes. What was
+//! connection is left alone (`rest`): nobody looks at what passes. What was
 //! known of it then is of the past: S, N and windows of both ends ([`STALE`]).
 //! From the moment at which it needs attention again
 //! ([`crate::attention::wanted`]) all of its segments are seen; the first one of
-//! each end is taken at its word ([`take_word`]), and what follows is judged as
+//! each end is taken at its word (`take_word`), and what follows is judged as
 //! at the level `full`. Where the words of the two ends contradict each other by
 //! more than any window, the earlier is forgotten: one of them was forged.
 //!
