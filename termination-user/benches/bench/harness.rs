@@ -9,6 +9,7 @@ use std::{
     ops::Range,
     os::fd::{AsFd as _, OwnedFd},
     path::Path,
+    sync::OnceLock,
     thread,
     time::{Duration, Instant},
 };
@@ -323,7 +324,10 @@ pub(crate) fn with_spread(values: &[f64], digits: usize) -> String {
 
 /// The last processor: the first one gets most of the interrupts.
 pub(crate) fn last_cpu() -> usize {
-    thread::available_parallelism().map_or(0, |count| count.get() - 1)
+    // Asked once, at the beginning: who stays on one processor is told of that one,
+    // and so are the threads that it starts.
+    static LAST: OnceLock<usize> = OnceLock::new();
+    *LAST.get_or_init(|| thread::available_parallelism().map_or(0, |count| count.get() - 1))
 }
 
 /// Keeps the calling thread on one processor.
