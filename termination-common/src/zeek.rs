@@ -174,15 +174,13 @@ pub fn completeness(slot: &Slot) -> u8 {
         return 0;
     }
     let mut bits = late;
-    let mut said = false;
-    for (letter, side) in firsts(slot.cold.history) {
+    for (letter, _) in firsts(slot.cold.history) {
         bits |= letter.completeness();
-        said |= side == opener && matches!(letter, Letter::Data | Letter::FinData);
     }
     if opens {
         bits |= complete::SYN;
-        // Payload of which no other segment tells was the SYN's.
-        if !said && slot.hot.half[opener & 1].is(bit::DATA) {
+        // Payload of which no letter tells was the SYN's.
+        if slot.hot.half[opener & 1].is(bit::DATA) {
             bits |= complete::DATA;
         }
     }

@@ -96,7 +96,7 @@ impl Plan {
     /// Only native XDP costs less than TCX. Generic XDP has the kernel copy whatever
     /// is shared, all that a local TCP sends among it (net/core/dev.c
     /// netif_skb_check_for_xdp), and so has native XDP on a veth, whose peer loses
-    /// its segmentation offload besides: a third of the throughput is left
+    /// its segmentation offload besides: a quarter of the throughput is left
     /// (docs/scale.md).
     fn ways(self, interface: &Interface, egress: bool) -> Vec<Via> {
         let by_tc: &[Via] = if self.clsact {
