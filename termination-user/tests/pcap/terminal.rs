@@ -183,7 +183,8 @@ fn a_long_name_does_not_make_it_two_lines() {
     let path = scratch.put(&name, &long());
     let drawn = at_terminal(program(&["--json"], &path), |_| {});
     assert!(drawn.contains(" % "), "a bar: {drawn:?}");
-    let (bar, _) = drawn.split_once('{').unwrap();
+    let lines = drawn.split_once('{');
+    let (bar, _) = lines.unwrap_or_else(|| panic!("no line: {drawn:?}"));
     assert_eq!(screen(bar), [""], "it fits, and is gone");
 }
 
@@ -192,7 +193,8 @@ fn lines_of_json_stay_whole_beside_a_bar() {
     let scratch = Scratch::new();
     let path = scratch.put("long.pcap", &long());
     let drawn = at_terminal(program(&["--json"], &path), |_| {});
-    let (bar, line) = drawn.split_once('{').unwrap();
+    let lines = drawn.split_once('{');
+    let (bar, line) = lines.unwrap_or_else(|| panic!("no line: {drawn:?}"));
     assert_eq!(screen(bar), [""], "the bar was gone before the line");
     let line = format!("{{{line}");
     let object: serde_json::Value = serde_json::from_str(&line).unwrap();

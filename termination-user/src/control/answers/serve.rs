@@ -2,8 +2,8 @@
 //! ([`crate::report::ask`]), JSON Lines until the end are its answer.
 //!
 //! Beside what [`Ask`] lists, a small one: `status` (what runs, one object).
-//! `shutdown` is another word for `detach`. A follower that is too slow loses events and is told so in their
-//! place: `{"schema":1,"type":"lost","count":3}`.
+//! `shutdown` is another word for `detach`. A follower that is too slow loses events
+//! and is told so in their place: `{"schema":1,"type":"lost","count":3}`.
 
 use std::{
     fs,
