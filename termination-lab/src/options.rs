@@ -9,11 +9,16 @@ use crate::{Error, Result, error::Context as _};
 /// Lets this end vanish as a host does that loses power: the socket is gone, and
 /// nothing was sent (TCP_REPAIR).
 ///
+/// It is gone at once: a close alone takes effect when the last descriptor goes,
+/// and a child that another thread has just forked holds them all until it execs.
+///
 /// # Errors
 ///
 /// What the kernel answered.
 pub fn vanish(stream: TcpStream) -> Result<()> {
-    set(&stream, libc::TCP_REPAIR, 1).to(|| "let a socket vanish".to_owned())
+    set(&stream, libc::TCP_REPAIR, 1).to(|| "let a socket vanish".to_owned())?;
+    // In repair, without a word (net/ipv4/tcp.c tcp_disconnect).
+    disconnect(&stream)
 }
 
 /// How long this end waits in FIN_WAIT_2 once it is closed, in seconds
