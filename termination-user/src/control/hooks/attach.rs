@@ -93,8 +93,8 @@ pub struct Plan {
 impl Plan {
     /// The ways for a direction, in the order in which they are tried.
     ///
-    /// Only native XDP costs less than TCX. Generic XDP has the kernel copy whatever
-    /// is shared, all that a local TCP sends among it (net/core/dev.c
+    /// Native XDP comes before there is a socket buffer. Generic XDP has the kernel
+    /// copy whatever is shared, all that a local TCP sends among it (net/core/dev.c
     /// netif_skb_check_for_xdp), and so has native XDP on a veth, whose peer loses
     /// its segmentation offload besides: a quarter of the throughput is left
     /// (docs/scale.md).

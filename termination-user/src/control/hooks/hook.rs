@@ -1,9 +1,9 @@
 //! One hook: how it is taken, held, taken over and freed.
 //!
 //! What holds it belongs to this process, and ends with its descriptors however
-//! it dies, unless it is pinned ([`super::super::persistence`]): then it stays until it is
-//! told to go ([`Hook::detach`]). Only the clsact filters of kernels before 6.6
-//! outlive a `kill -9` in any case; the next start takes them over.
+//! it dies, unless it is pinned ([`super::super::persistence`]): then it stays until
+//! it is told to go ([`Hook::detach`]). Only the clsact filters of kernels before
+//! 6.6 outlive a `kill -9` in any case; the next start takes them over.
 
 use std::{fmt, io, os::fd::OwnedFd, path::PathBuf};
 
