@@ -59,8 +59,13 @@ pub(super) fn decide(
             let side = pending::side(pending);
             let fragment = pending.detail & pending::GAP_FRAGMENT != 0;
             let sent = flow.half(side).sent;
-            if !fragment && !before(sent, pending.value) {
+            let far = pending.detail & pending::GAP_FAR != 0;
+            let shown = !fragment && !before(sent, pending.value);
+            if far || shown {
+                // Far from anything, it is contradicted by whatever fits.
                 flow.unpend();
+            }
+            if shown {
                 if pending.detail & pending::GAP_BY_ACK != 0
                     && side == x
                     && !before(segment.seq, pending.value)

@@ -248,7 +248,9 @@ pub fn syn_ack(flow: &mut Flow<'_>, segment: &Segment) -> Effects {
     let (bits, other) = (flow.half(x).bits, flow.half(y).bits);
     let same = bits & bit::SYN != 0 && flow.cold_half(x).isn == segment.seq;
     let seen = bits & bit::SEEN != 0;
-    if same && seen && other & bit::SYN_ACKED != 0 {
+    // Seen after what follows it: only known by that.
+    let late = seen && !history::contains(flow.cold.history, Letter::SynAck, x);
+    if same && seen && !late && other & bit::SYN_ACKED != 0 {
         let count = &mut flow.cold_half(x).retransmits;
         *count = count.saturating_add(1);
         flow.half(x).bits |= bit::UNANSWERED;
@@ -272,7 +274,7 @@ pub fn syn_ack(flow: &mut Flow<'_>, segment: &Segment) -> Effects {
         }
     }
     let scale = scale_of(segment);
-    let end = if same {
+    let end = if same || late {
         crate::serial::latest(flow.half(x).sent, segment.end())
     } else {
         segment.end()

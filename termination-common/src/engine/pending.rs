@@ -45,11 +45,14 @@ pub const GAP_FIN: u32 = 1 << 3;
 pub const GAP_FRAGMENT: u32 = 1 << 4;
 /// GAP: claimed by an ack of the other end, not by a segment of this one.
 pub const GAP_BY_ACK: u32 = 1 << 5;
-/// GAP by a segment: 24 bits, the low ones of its ack.
-const GAP_ACK_SHIFT: u32 = 8;
+/// GAP by a segment: 24 bits, the low ones of its ack. By an ack: those of the
+/// sequence number where its sender stood.
+const GAP_NUMBER_SHIFT: u32 = 8;
 /// GAP: x sent beyond what follows on its last segment. `value` is where the
 /// hole starts; its length is in the upper half, at most 65535.
 pub const GAP_HOLE: u32 = 1 << 6;
+/// GAP: its segment fits with nothing that was seen of either end.
+pub const GAP_FAR: u32 = 1 << 7;
 /// GAP with a hole: shift of its length.
 const HOLE_SHIFT: u32 = 16;
 /// RST and SYN: four bits, the verdict or the sequel.
@@ -144,18 +147,35 @@ pub const fn syn(side: Side, sequel: u8, window: u16, scale: Option<u8>) -> u32 
         | (window as u32) << WINDOW_SHIFT
 }
 
-/// The detail of a gap that a segment of `side` claims; `marks` are of `GAP_*`.
+/// The detail of a gap in what `side` sent; `marks` are of `GAP_*`, `number` is of the
+/// segment that claims it: its ack if it is of `side`, otherwise its sequence number.
 #[inline(always)]
-pub const fn gap(side: Side, marks: u32, ack: u32) -> u32 {
-    kind::GAP | (side as u32 & 1) << 2 | marks | ack << GAP_ACK_SHIFT
+pub const fn gap(side: Side, marks: u32, number: u32) -> u32 {
+    kind::GAP | (side as u32 & 1) << 2 | marks | number << GAP_NUMBER_SHIFT
 }
 
-/// The ack of the segment that claimed a gap: the number nearest to `about`.
+/// The other number of the segment that claimed a gap: the one nearest to `about`.
 #[inline(always)]
-pub const fn gap_ack(pending: Pending, about: u32) -> u32 {
-    let low = pending.detail & !((1 << GAP_ACK_SHIFT) - 1);
-    let ahead = low.wrapping_sub(about << GAP_ACK_SHIFT).cast_signed() >> GAP_ACK_SHIFT;
+pub const fn gap_number(pending: Pending, about: u32) -> u32 {
+    let low = pending.detail & !((1 << GAP_NUMBER_SHIFT) - 1);
+    let ahead = low.wrapping_sub(about << GAP_NUMBER_SHIFT).cast_signed() >> GAP_NUMBER_SHIFT;
     about.wrapping_add(ahead.cast_unsigned())
+}
+
+/// What awaits its confirmation says that x's peer has acked up to exactly `seq`,
+/// which nobody saw x send.
+#[inline(always)]
+pub fn is_where_acked(flow: &Flow<'_>, x: Side, seq: u32) -> bool {
+    if !flow.is_pending(kind::GAP) {
+        return false;
+    }
+    let gap = flow.cold.pending;
+    let kind = gap.detail & (GAP_BY_ACK | GAP_HOLE | GAP_FRAGMENT);
+    if side(gap) == x {
+        kind == GAP_BY_ACK && gap.value == seq
+    } else {
+        kind == 0 && gap_number(gap, seq) == seq
+    }
 }
 
 /// The detail of a hole.

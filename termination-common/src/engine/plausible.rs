@@ -4,6 +4,7 @@
 use crate::{
     counters::Event,
     history::Letter,
+    policy::Settings,
     segment::{Segment, mark},
     serial::{after, before},
     slot::bit,
@@ -100,7 +101,12 @@ pub(super) const AGREED: u32 = 1;
 /// this one agree that the observer has missed something. One forged segment
 /// therefore moves neither S nor N nor a FIN.
 #[inline(never)]
-pub(super) fn exceptional(flow: &mut Flow<'_>, segment: &Segment, faults: u32) -> Effects {
+pub(super) fn exceptional(
+    flow: &mut Flow<'_>,
+    segment: &Segment,
+    settings: &Settings,
+    faults: u32,
+) -> Effects {
     let x = segment.side();
     let y = x ^ 1;
     let mut marks = 0;
@@ -118,24 +124,42 @@ pub(super) fn exceptional(flow: &mut Flow<'_>, segment: &Segment, faults: u32) -
         }
     }
     let implausible = Effects::event(Event::Implausible);
-    let agreed = if faults & !(fault::BEYOND | fault::AFTER_FIN) == 0 {
-        // x claims more than y acked; y may have acked it unseen.
-        acked_unseen(flow, segment)
-    } else if faults == fault::UNSEEN {
-        // x acks what y was not seen to send; y may have claimed it.
-        claimed_unseen(flow, segment)
+    let mut at = segment.tick();
+    if flow.is_pending(kind::GAP) && flow.cold.pending.detail & pending::GAP_HOLE == 0 {
+        at = flow.cold.pending.at;
+    }
+    // Any two segments may agree with each other alone, forged ones too. But not for
+    // long: who gets them answers with what is seen to be true (RFC 9293 3.10.7.4).
+    let age = segment.tick().wrapping_sub(at).cast_signed();
+    let alone = age < settings.challenge.cast_signed();
+    let far = faults == fault::BEYOND | fault::UNSEEN;
+    if far {
+        marks |= pending::GAP_FAR;
+    }
+    let waits = alone && (far || flow.cold.pending.detail & pending::GAP_FAR != 0);
+    let unseen = faults & fault::UNSEEN != 0;
+    let most = if unseen {
+        fault::UNSEEN | fault::BEYOND
     } else {
-        return implausible;
+        fault::AFTER_FIN | fault::BEYOND
     };
+    if faults & !most != 0 {
+        return implausible;
+    }
+    // x acks what y was not seen to send; y may have claimed it. Or x claims more than
+    // y acked; y may have acked it unseen. Or both, if both ends were missed at once.
+    let agreed = !waits
+        && (unseen && claimed_unseen(flow, segment, faults)
+            || acked_unseen(flow, segment, faults));
     if agreed {
         return Effects(AGREED);
     }
     if segment.end() != segment.seq {
         let detail = pending::gap(x, marks, segment.ack);
-        flow.pend_lesser(segment.end(), segment.tick(), detail);
-    } else if faults == fault::UNSEEN && !says_again(flow, segment) {
-        let detail = pending::gap(y, pending::GAP_BY_ACK, 0);
-        flow.pend_lesser(segment.ack, segment.tick(), detail);
+        flow.pend_lesser(segment.end(), at, detail);
+    } else if unseen && !says_again(flow, segment) {
+        let detail = pending::gap(y, marks | pending::GAP_BY_ACK, segment.seq);
+        flow.pend_lesser(segment.ack, at, detail);
     }
     implausible
 }
@@ -150,12 +174,14 @@ fn says_again(flow: &mut Flow<'_>, segment: &Segment) -> bool {
     let other = pending::GAP_BY_ACK | pending::GAP_HOLE | pending::GAP_FRAGMENT;
     gap.detail & other == 0
         && gap.value == segment.seq
-        && pending::gap_ack(gap, segment.ack) == segment.ack
+        && pending::gap_number(gap, segment.ack) == segment.ack
 }
 
-/// y's ack has reached where x's segment goes on: what is between was missed.
+/// y's ack has reached where x's segment goes on: what is between was missed. If x
+/// acks what was not seen of y, that has to be where y stood as it sent that ack, or
+/// less by no more than x's window.
 #[inline(always)]
-fn acked_unseen(flow: &mut Flow<'_>, segment: &Segment) -> bool {
+fn acked_unseen(flow: &mut Flow<'_>, segment: &Segment, faults: u32) -> bool {
     let x = segment.side();
     let y = x ^ 1;
     let Some(gap) = flow.pending_of(kind::GAP, x) else {
@@ -165,17 +191,28 @@ fn acked_unseen(flow: &mut Flow<'_>, segment: &Segment) -> bool {
     let fits = gap.detail & pending::GAP_BY_ACK != 0
         && !after(segment.end(), gap.value.wrapping_add(window))
         && !before(segment.seq, gap.value.wrapping_sub(window));
-    if fits {
-        flow.half(y).acked = gap.value;
-        resynchronise(flow, x, gap.value);
+    if !fits {
+        return false;
     }
-    fits
+    if faults & fault::UNSEEN != 0 {
+        let stood = pending::gap_number(gap, segment.ack);
+        let window = window_max(&flow.half[x & 1]);
+        if before(stood, segment.ack) || after(stood, segment.ack.wrapping_add(window)) {
+            return false;
+        }
+        flow.note(Letter::Gap, y);
+        move_sent(flow.half(y), segment.ack);
+    }
+    flow.half(y).acked = gap.value;
+    resynchronise(flow, x, gap.value);
+    true
 }
 
 /// x acks what y's implausible (or fragmented) segment has claimed: that was
-/// genuine, and so were its FIN and its ack.
+/// genuine, and so were its FIN and its ack. If x goes on beyond what was seen to be
+/// acked, that ack has to reach there.
 #[inline(always)]
-fn claimed_unseen(flow: &mut Flow<'_>, segment: &Segment) -> bool {
+fn claimed_unseen(flow: &mut Flow<'_>, segment: &Segment, faults: u32) -> bool {
     let x = segment.side();
     let y = x ^ 1;
     let Some(gap) = flow.pending_of(kind::GAP, y) else {
@@ -191,10 +228,17 @@ fn claimed_unseen(flow: &mut Flow<'_>, segment: &Segment) -> bool {
     if gap.detail & other != 0 || after(segment.ack, most) {
         return false;
     }
+    if faults & fault::BEYOND != 0 {
+        let ack = pending::gap_number(gap, segment.seq);
+        let window = window_max(&flow.half[y & 1]);
+        if before(segment.seq, ack) || after(segment.end(), ack.wrapping_add(window)) {
+            return false;
+        }
+    }
     let half = flow.half(x);
     let shown = half.sent;
     move_sent(half, segment.seq);
-    let ack = pending::gap_ack(gap, half.sent);
+    let ack = pending::gap_number(gap, half.sent);
     let known = !after(ack, half.sent);
     if known && after(ack, shown) {
         // The claim came first, and with it that something of x was missed.

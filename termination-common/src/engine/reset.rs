@@ -201,7 +201,7 @@ pub fn grade(flow: &mut Flow<'_>, segment: &Segment) -> Verdict {
         Verdict::Old
     } else if seq == other.acked || in_window(seq, other.acked, window(&other)) {
         Verdict::InWindow
-    } else if other.is(bit::SCALE_KNOWN) {
+    } else if other.is(bit::SCALE_KNOWN) && !pending::is_where_acked(flow, x, seq) {
         Verdict::Future
     } else {
         Verdict::Unverifiable

@@ -61,7 +61,7 @@ pub fn step(flow: &mut Flow<'_>, segment: &Segment, settings: &Settings) -> Effe
     let faults = faults(flow, segment);
     let mut effects = Effects::NONE;
     if faults != 0 || segment.has(mark::FRAGMENT) {
-        effects = exceptional(flow, segment, faults);
+        effects = exceptional(flow, segment, settings, faults);
         if !effects.any(AGREED) {
             return effects;
         }
@@ -105,6 +105,11 @@ fn advance(flow: &mut Flow<'_>, segment: &Segment, settings: &Settings) -> Effec
             flow.cold_half(x).isn = segment.seq.wrapping_sub(1);
             // An ISN of 2^32 - 1 has S pass zero at once.
             flow.half(x).wraps = u16::from(segment.seq == 0);
+            if flow.half(y).is(bit::SYN) && !flow.state.is(fact::MIDSTREAM) {
+                // It acks a SYN and sends none: its SYN-ACK was missed.
+                flow.half(x).bits |= bit::SYN;
+                flow.state = flow.state.with(fact::GAPS);
+            }
         }
         seen_at_last(flow, x);
     }

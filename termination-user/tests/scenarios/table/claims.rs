@@ -173,7 +173,11 @@ pub(super) const TABLE: &[Scenario] = &[
          O PA 1+1069 90274884
          R A 1 1070 win=0
          R A 1 1070 win=42481",
-        &["implausible", "implausible", "live syn_sent history=SawG"],
+        &[
+            "implausible",
+            "implausible",
+            "live syn_received bytes=1069/0 history=SawG",
+        ],
     ),
     scenario(
         "payload_that_was_claimed_before",

@@ -192,4 +192,181 @@ pub(super) const TABLE: &[Scenario] = &[
              cause=no_connection evidence=wire_weak seen=gaps",
         ],
     ),
+    scenario(
+        "both_were_missed",
+        "both ends ack what was not seen of the other, within their windows",
+        "open
+         O A 301 501
+         R A 501 301
+         O PA 301+100 501
+         R A 501 401",
+        &[
+            "implausible",
+            "implausible",
+            "live established bytes=400/500 lost=0/0 seen=gaps history=ShAGgaD",
+        ],
+    ),
+    scenario(
+        "both_were_missed_and_do_not_agree",
+        "R acks more than where O stood",
+        "open
+         O A 301 501
+         R A 501 302
+         O PA 1+100 1
+         R A 1 101",
+        &[
+            "implausible",
+            "implausible",
+            "live established bytes=100/0 seen=whole",
+        ],
+    ),
+    scenario(
+        "far_from_both_ends",
+        "more than a window was missed of both: one of them goes on where the other's \
+         ack has got, but not at once",
+        "open
+         O PA 1+100 1
+         R A 1 101
+         O PA 200101+100 300001
+         R PA 300001+100 200201
+         wait 2s
+         O PA 200201+100 300101
+         R A 300101 200301
+         O FA 200301 300101
+         R FA 300101 200302
+         O A 200302 300102",
+        &[
+            "implausible",
+            "implausible",
+            "implausible",
+            "graceful by=originator phase=closing holder=originator bytes=200300/300100 \
+             lost=0/0 seen=gaps",
+        ],
+    ),
+    scenario(
+        "far_acks",
+        "the same with nothing but ACKs",
+        "open
+         O PA 1+100 1
+         R A 1 101
+         O A 200101 300001
+         wait 2s
+         R A 300001 200101
+         O PA 200101+100 300001
+         R A 300001 200201",
+        &[
+            "implausible",
+            "implausible",
+            "live established bytes=200200/300000 lost=0/0 seen=gaps",
+        ],
+    ),
+    scenario(
+        "far_and_contradicted",
+        "R speaks of where it has really got to: two that agree with each other later \
+         are as new",
+        "open
+         O PA 1+100 1
+         R A 1 101
+         O PA 200101+100 300001
+         wait 2s
+         R A 1 101
+         O PA 200101+100 300001
+         R PA 300001+100 200201
+         O PA 101+10 1
+         R A 1 111",
+        &[
+            "implausible",
+            "implausible",
+            "implausible",
+            "live established bytes=110/0 seen=whole",
+        ],
+    ),
+    scenario(
+        "far_and_not_reached",
+        "R goes on before what O has acked, or acks more than O has claimed: no word \
+         for the other's",
+        "open
+         O PA 1+100 1
+         R A 1 101
+         O PA 200101+100 300001
+         wait 2s
+         R PA 250001+100 200201
+         O PA 200101+100 300001
+         R PA 300001+100 200202
+         O PA 101+10 1
+         R A 1 111",
+        &[
+            "implausible",
+            "implausible",
+            "implausible",
+            "implausible",
+            "live established bytes=110/0 seen=whole",
+        ],
+    ),
+    scenario(
+        "download_that_was_missed",
+        "a request within the window, and more of the answer than any window",
+        "open
+         O PA 1+100 1
+         R PA 1+100 101
+         O A 101 101
+         R PA 300101+1000 301
+         O A 301 301101
+         wait 2s
+         R PA 301101+1000 301
+         O A 301 302101
+         R FA 302101 301
+         O FA 301 302102
+         R A 302102 302",
+        &[
+            "implausible",
+            "implausible",
+            "implausible",
+            "graceful by=responder phase=closing holder=responder bytes=300/302100 \
+             lost=0/0 seen=gaps",
+        ],
+    ),
+    scenario(
+        "rst_where_it_was_acked_to",
+        "R has acked to there: it may have been missed",
+        "open
+         R A 1 100001
+         O R 100001 win=0
+         wait 4s",
+        &[
+            "implausible",
+            "reset by=originator phase=established_no_data verdict=unverifiable \
+             cause=no_connection evidence=wire_weak seen=whole",
+        ],
+    ),
+    scenario(
+        "rst_where_a_claim_has_acked_to",
+        "the same with R's payload, which was missed in part as well",
+        "open
+         R PA 100001+10 100001
+         O R 100001 win=0
+         wait 4s",
+        &[
+            "implausible",
+            "reset by=originator phase=established_no_data verdict=unverifiable \
+             cause=no_connection evidence=wire_weak seen=whole",
+        ],
+    ),
+    scenario(
+        "rst_where_nobody_has_acked_to",
+        "one byte beside it, or where its own sender has claimed to be",
+        "open
+         R A 1 100001
+         O R 100002 win=0
+         O PA 250001+10 1
+         O R 250011 win=0
+         wait 4s",
+        &[
+            "implausible",
+            "rst_rejected by=originator verdict=future",
+            "implausible",
+            "rst_rejected by=originator verdict=future",
+            "live established seen=whole",
+        ],
+    ),
 ];

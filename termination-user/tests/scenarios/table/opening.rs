@@ -101,6 +101,57 @@ pub(super) const TABLE: &[Scenario] = &[
         ],
     ),
     scenario(
+        "syn_ack_and_its_ack_missed",
+        "R answers no SYN but goes on: its SYN-ACK was missed, and O acks what follows it",
+        "O S 0 ws=7
+         R PA 1+100 1
+         O A 1 101
+         R FA 101 1
+         O FA 1 102
+         R A 102 2",
+        &[
+            "established",
+            "graceful by=responder phase=closing holder=responder bytes=0/100 seen=gaps \
+             history=SdAfFa",
+        ],
+    ),
+    scenario(
+        "syn_ack_after_what_follows_it",
+        "no retransmission, and nothing that R has sent is forgotten",
+        "O S 0 ws=7
+         R PA 1+100 1
+         R SA 0 1 ws=7
+         O A 1 101
+         R SA 0 1 ws=7",
+        &[
+            "established",
+            "live established bytes=0/100 retransmits=0/1 history=SdhA",
+        ],
+    ),
+    scenario(
+        "syn_ack_after_more_that_follows_it",
+        "the same, where more was missed than the SYN-ACK",
+        "O S 0 ws=7
+         R PA 101+100 1
+         R SA 0 1 ws=7
+         O A 1 201",
+        &[
+            "established",
+            "live established bytes=0/200 retransmits=0/0 lost=0/0 seen=gaps history=SdhA",
+        ],
+    ),
+    scenario(
+        "rst_after_a_missed_syn_ack",
+        "R has accepted, so it does not refuse",
+        "O S 0 ws=7
+         R A 1 1
+         R R 1 win=0",
+        &[
+            "handshake_aborted by=responder phase=syn_received verdict=train cause=bad_ack \
+             evidence=wire_strong seen=gaps",
+        ],
+    ),
+    scenario(
         "ack_before_its_syn_ack",
         "R has acked before its SYN-ACK is seen: that one is no other",
         "O S 0+114 ws=5

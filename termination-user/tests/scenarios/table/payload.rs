@@ -123,10 +123,10 @@ pub(super) const TABLE: &[Scenario] = &[
     ),
     scenario(
         "bare_ack_of_a_syn",
-        "makes no handshake",
+        "R's SYN-ACK was missed; O has not acked it yet",
         "O S 0 ws=7
          R A 630 1",
-        &["live syn_sent"],
+        &["live syn_received bytes=0/0 seen=gaps"],
     ),
     scenario(
         "implausible_ack_of_a_syn",

@@ -39,11 +39,11 @@ pub(super) const TABLE: &[Scenario] = &[
     ),
     scenario(
         "bare_ack_then_a_reset_elsewhere",
-        "whether O still waits for a SYN, the ACK does not say",
+        "whether O has got R's SYN, which was missed, the ACK does not say",
         "O S 0 ws=7
          R A 1 1
          R R 8696",
-        &["live syn_sent"],
+        &["live syn_received seen=gaps"],
     )
     .needs_hooks(),
     scenario(
