@@ -61,8 +61,9 @@ pub(super) fn decide(
             let sent = flow.half(side).sent;
             let far = pending.detail & pending::GAP_FAR != 0;
             let shown = !fragment && !before(sent, pending.value);
+            // Whatever fits contradicts what is far from it.
+            flow.cold.pending.at = segment.tick();
             if far || shown {
-                // Far from anything, it is contradicted by whatever fits.
                 flow.unpend();
             }
             if shown {

@@ -124,35 +124,36 @@ pub(super) fn exceptional(
         }
     }
     let implausible = Effects::event(Event::Implausible);
-    let mut at = segment.tick();
-    if flow.is_pending(kind::GAP) && flow.cold.pending.detail & pending::GAP_HOLE == 0 {
-        at = flow.cold.pending.at;
-    }
+    let disputed = flow.is_pending(kind::GAP) && flow.cold.pending.detail & pending::GAP_HOLE == 0;
+    let at = if disputed {
+        flow.cold.pending.at
+    } else {
+        segment.tick()
+    };
     // Any two segments may agree with each other alone, forged ones too. But not for
     // long: who gets them answers with what is seen to be true (RFC 9293 3.10.7.4).
     let age = segment.tick().wrapping_sub(at).cast_signed();
     let alone = age < settings.challenge.cast_signed();
-    let far = faults == fault::BEYOND | fault::UNSEEN;
+    const FAR: u32 = fault::BEYOND | fault::UNSEEN;
+    let far = faults & FAR == FAR;
     if far {
         marks |= pending::GAP_FAR;
     }
     let waits = alone && (far || flow.cold.pending.detail & pending::GAP_FAR != 0);
     let unseen = faults & fault::UNSEEN != 0;
-    let most = if unseen {
-        fault::UNSEEN | fault::BEYOND
-    } else {
-        fault::AFTER_FIN | fault::BEYOND
-    };
-    if faults & !most != 0 {
+    if faults & fault::OTHER != 0 {
         return implausible;
     }
     // x acks what y was not seen to send; y may have claimed it. Or x claims more than
     // y acked; y may have acked it unseen. Or both, if both ends were missed at once.
     let agreed = !waits
-        && (unseen && claimed_unseen(flow, segment, faults)
-            || acked_unseen(flow, segment, faults));
+        && (unseen && claimed_unseen(flow, segment, faults) || acked_unseen(flow, segment, faults));
     if agreed {
         return Effects(AGREED);
+    }
+    if far && disputed && alone && flow.cold.pending.detail & pending::GAP_FAR == 0 {
+        // What is nearer is the better claim.
+        return implausible;
     }
     if segment.end() != segment.seq {
         let detail = pending::gap(x, marks, segment.ack);
@@ -200,8 +201,7 @@ fn acked_unseen(flow: &mut Flow<'_>, segment: &Segment, faults: u32) -> bool {
         if before(stood, segment.ack) || after(stood, segment.ack.wrapping_add(window)) {
             return false;
         }
-        flow.note(Letter::Gap, y);
-        move_sent(flow.half(y), segment.ack);
+        resynchronise(flow, y, segment.ack);
     }
     flow.half(y).acked = gap.value;
     resynchronise(flow, x, gap.value);

@@ -207,6 +207,23 @@ pub(super) const TABLE: &[Scenario] = &[
         ],
     ),
     scenario(
+        "both_were_missed_and_a_forged_fin",
+        "the same after a FIN in R's name: R goes on beyond it",
+        "open
+         R FA 1 1
+         O A 301 501
+         R A 501 301
+         O FA 301 501
+         R FA 501 302
+         O A 302 502",
+        &[
+            "implausible",
+            "implausible",
+            "graceful by=originator phase=closing holder=originator bytes=300/500 \
+             first=originator seen=gaps",
+        ],
+    ),
+    scenario(
         "both_were_missed_and_do_not_agree",
         "R acks more than where O stood",
         "open
