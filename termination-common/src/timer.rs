@@ -279,6 +279,7 @@ pub fn drop_observed(flow: &mut Flow<'_>, now: u64, evicted: bool) -> Effects {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{counters::Event, slot::Slot};
 
     #[test]
     fn who_is_silent_does_not_depend_on_the_order_of_the_addresses() {
@@ -305,5 +306,54 @@ mod tests {
         };
         assert_eq!(silent([waits(5), answered]), 1);
         assert_eq!(silent([answered, waits(5)]), 0);
+    }
+
+    fn with<R>(slot: &mut Slot, f: impl FnOnce(&mut Flow<'_>) -> R) -> R {
+        let mut flow = Flow {
+            state: slot.state(),
+            half: &mut slot.hot.half,
+            cold: &mut slot.cold,
+        };
+        let result = f(&mut flow);
+        slot.hot.word = flow.state.0;
+        result
+    }
+
+    #[test]
+    fn at_closing_a_timer_asks_once_before_it_ends_anything() {
+        let timers = Timers::DEFAULT;
+        let mut slot = Slot::default();
+        slot.hot.word = Snapshot::default().transition_to_live(fact::ESTABLISHED).0;
+        for half in &mut slot.hot.half {
+            half.bits = bit::SEEN;
+            half.last = 1000;
+        }
+        let at = |ticks: Tick| u64::from(ticks) << TICK_SHIFT;
+        let idle = timers.established_idle;
+        let steps = [
+            // Not yet; then marked; then for as long once more.
+            (1000 + idle - 1, false, Effects::NONE),
+            (1000 + idle, true, Effects::NONE),
+            (1000 + 2 * idle - 1, true, Effects::NONE),
+            (1000 + 2 * idle, true, Effects::event(Event::Ending)),
+        ];
+        for (ticks, marked, expected) in steps {
+            let (effects, over) = with(&mut slot, |flow| {
+                expire_at(Level::Closing, flow, at(ticks), &timers)
+            });
+            assert_eq!((effects, over), (expected, false), "{ticks}");
+            let asks = slot.state().is(fact::PENDING) && pending::is_mark(slot.cold.pending);
+            assert_eq!(asks, marked && expected == Effects::NONE, "{ticks}");
+        }
+    }
+
+    #[test]
+    fn what_ends_by_a_doubt_does_not_say_where_it_passed() {
+        let mut slot = Slot::default();
+        slot.hot.word = Snapshot::default().transition_to_live(fact::ESTABLISHED).0;
+        slot.cold.outcome = 7 | ELSEWHERE;
+        let kept = Pending::default();
+        with(&mut slot, |flow| believe(flow, kept, 5_000_000_000));
+        assert_eq!(slot.cold.outcome, 7);
     }
 }

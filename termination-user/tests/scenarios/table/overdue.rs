@@ -132,6 +132,73 @@ pub(super) const TABLE: &[Scenario] = &[
         ],
     ),
     scenario(
+        "own_syn_ack_behind_a_doubt",
+        "nobody accepts its own SYN",
+        "open\nO PA 1+100 1\nR A 1 101\nR R 1000 win=0\npass 1s\nO S 500000 ws=7\n\
+         O SA 700000 =1500001\nwait 4s",
+        &[
+            "implausible",
+            "reset by=responder phase=first_data verdict=in_window cause=no_connection \
+             evidence=wire_weak segments=3/3",
+        ],
+    ),
+    scenario(
+        "old_syn_ack_behind_a_doubt",
+        "the SYN-ACK of the handshake comes again: it acks another SYN",
+        "open\nO PA 1+100 1\nR A 1 101\nR R 1000 win=0\npass 1s\nO S 500000 ws=7\n\
+         R SA 0 1 ws=7\nwait 4s",
+        &[
+            "reset by=responder phase=first_data verdict=in_window cause=no_connection \
+             evidence=wire_weak segments=3/4 retransmits=0/1",
+        ],
+    ),
+    scenario(
+        "two_attempts_behind_a_doubt",
+        "the later one counts, with what it offers and nothing of the other",
+        "open\nO PA 1+100 1\nR A 1 101\nR R 1000 win=0\npass 1s\nR S 500000 ws=7\n\
+         O S 600000 win=300\nR SA 900000 600001\nO A 600001 900001 win=200\n\
+         R PA 900001+1000 600001\nR PA 900001+200 600001",
+        &[
+            "reset by=responder phase=first_data verdict=in_window cause=no_connection \
+             evidence=wire_weak",
+            "implausible",
+            "live established segments=2/2 bytes=0/200",
+        ],
+    ),
+    scenario(
+        "scaled_attempt_behind_a_doubt",
+        "what its SYN offered holds: data as far on as its scaled window",
+        "open\nO PA 1+100 1\nR A 1 101\nR R 1000 win=0\npass 1s\nO S 500000 ws=7\n\
+         R SA 900000 500001 ws=7\nO A 500001 900001\nR PA 900001+1400 500001 gso=1\n\
+         R PA 959001+1000 500001",
+        &[
+            "reset by=responder phase=first_data verdict=in_window cause=no_connection \
+             evidence=wire_weak",
+            "live established segments=2/3 bytes=0/60000",
+        ],
+    ),
+    scenario(
+        "unverifiable_before_an_attempt",
+        "the doubt keeps its verdict, whatever waits behind it",
+        "O PA 1+100 1\nR A 1 101\nO A 101 1\nR R 70000 win=0\nR S 500000 ws=7\n\
+         R PA 1+100 101",
+        &[
+            "rst_rejected by=responder verdict=unverifiable",
+            "live established",
+        ],
+    ),
+    scenario(
+        "one_doubt_after_another",
+        "the second has an ending of its own, and nothing of the first",
+        "open\nO PA 1+100 1\nR A 1 101\nR R 1000 win=0\nR PA 1+100 101\nO A 101 101\n\
+         O RA 700 101\nwait 4s",
+        &[
+            "rst_rejected by=responder verdict=in_window",
+            "reset by=originator phase=transfer verdict=in_window cause=active_abort \
+             evidence=wire_weak",
+        ],
+    ),
+    scenario(
         "newer_life_defeats_a_timer",
         "its own SYN again, and payload after hours of silence: it goes on",
         "O S 0 ws=7\npass 100s\nO S 0 ws=7\nR SA 0 1 ws=7\nO A 1 1\npass 9000s\nO PA 1+10 1",

@@ -24,6 +24,31 @@ pub(super) const TABLE: &[Scenario] = &[
         ],
     ),
     scenario(
+        "half_open_silent_after_payload",
+        "R has said more than its SYN-ACK: no accept queue had to do with it",
+        "open
+         O PA 1+100 1
+         R PA 1+200 101
+         R PA 1+200 101
+         R PA 1+200 101
+         wait 301s",
+        &[
+            "half_open_silent by=originator phase=transfer cause=retransmit_timeout \
+             evidence=wire_weak retransmits=0/2",
+        ],
+    ),
+    scenario(
+        "idle_after_retransmissions",
+        "answered at last, and then hours of nothing: no cause",
+        "open
+         R PA 1+200 1
+         R PA 1+200 1
+         R PA 1+200 1
+         O A 1 201
+         wait 8000s",
+        &["idle_expired by=nobody phase=first_data retransmits=0/2"],
+    ),
+    scenario(
         "half_open_silent_originator",
         "the same, R asks",
         "open
