@@ -161,6 +161,16 @@ mod tests {
     }
 
     #[test]
+    fn the_key_knows_all_of_both_ends() {
+        let end = |high: u64, port: u16| ([high, 0xffff_0a00_0001], port);
+        let key = |a, b| key_of(a, b, [0; 2]);
+        // The network part of an IPv6 address; and the sum of two ends is not
+        // that of others.
+        assert_ne!(key(end(1, 1), end(0, 4)), key(end(2, 1), end(0, 4)));
+        assert_ne!(key(end(0, 1), end(0, 4)), key(end(0, 2), end(0, 3)));
+    }
+
+    #[test]
     fn what_is_counted_in_and_out_leaves_nothing() {
         let mut word = 0;
         for n in 0..5 {
@@ -181,6 +191,7 @@ mod tests {
             word = with(word, one);
         }
         assert_eq!(word.count_ones(), 8, "two counters at fifteen: {word:x}");
+        assert_eq!(without(word, one), word, "it stays");
         for _ in 0..20 {
             word = without(word, one);
         }

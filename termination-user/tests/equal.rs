@@ -251,11 +251,16 @@ fn one_record_each(host: &Host, records: &[Record]) -> Result<(), TestCaseError>
     same(|| "slots left".into(), &0, &host.slots().len())
 }
 
-/// The fast way against the whole step, on the host alone: for those who cannot
-/// load programs, and for the mutation check.
-fn fast_equals_whole(setting: &Setting, steps: &[Step]) -> Result<usize, TestCaseError> {
-    let whole = Host::at(Level::Full, SETTINGS, Way::Whole);
-    let fast = Host::new(SETTINGS);
+/// The fast way against the whole step (at the level `closing`, the filter against
+/// a look at every slot), on the host alone: for those who cannot load programs,
+/// and for the mutation check.
+fn fast_equals_whole(
+    level: Level,
+    setting: &Setting,
+    steps: &[Step],
+) -> Result<usize, TestCaseError> {
+    let whole = Host::at(level, SETTINGS, Way::Whole);
+    let fast = Host::at(level, SETTINGS, Way::Fast);
     let acts = play(setting, steps);
     for act in &acts {
         match act {
@@ -281,7 +286,16 @@ fn fast_equals_whole(setting: &Setting, steps: &[Step]) -> Result<usize, TestCas
 
 #[test]
 fn the_fast_way_comes_to_the_same() {
-    each(500, 11, fast_equals_whole);
+    each(500, 11, |setting, steps| {
+        fast_equals_whole(Level::Full, setting, steps)
+    });
+}
+
+#[test]
+fn at_closing_the_filter_leaves_out_nothing() {
+    each(500, 12, |setting, steps| {
+        fast_equals_whole(Level::Closing, setting, steps)
+    });
 }
 
 #[test]

@@ -208,3 +208,142 @@ fn a_linger_counts_from_the_last_stray_of_either_end() {
     let deadline = timer::deadline(&slot.hot, Pending::default, &timers);
     assert_eq!(deadline, 100 + timers.established_idle);
 }
+
+/// An established connection between sides of which `sender` sent `segment`'s.
+fn established(slot: &mut Slot) {
+    slot.hot.word = Snapshot::default().transition_to_live(fact::ESTABLISHED).0;
+    for half in &mut slot.hot.half {
+        half.bits = bit::SEEN | bit::SYN | bit::SYN_ACKED | bit::ACK | bit::SCALE_KNOWN;
+        half.home = 2;
+        half.last = 1;
+        half.window = 500;
+        half.window_max = 500;
+    }
+    let [mine, other] = &mut slot.hot.half;
+    (mine.sent, mine.acked) = (100, 200);
+    (other.sent, other.acked) = (200, 100);
+}
+
+#[test]
+fn at_full_a_count_of_wraps_is_no_mark() {
+    let mut slot = Slot::default();
+    established(&mut slot);
+    for half in &mut slot.hot.half {
+        // 128 TiB.
+        half.wraps = closing::STALE;
+    }
+    let reset = segment(Flags::RST | Flags::ACK);
+    assert_eq!(reset.side(), 0);
+    let effects = with(&mut slot, |flow| step(flow, &reset, &Settings::DEFAULT));
+    assert_eq!(effects.verdict_number(), Verdict::Exact as u8);
+    assert!(effects.has(Event::Ending));
+}
+
+#[test]
+fn what_passes_elsewhere_is_remembered_of_the_living_alone() {
+    let beside = Segment {
+        home: 9,
+        ..segment(Flags::ACK)
+    };
+    let settings = Settings {
+        home: 1 << 30,
+        ..Settings::DEFAULT
+    };
+    for ended in [false, true] {
+        let mut slot = Slot::default();
+        established(&mut slot);
+        if ended {
+            with(&mut slot, |flow| flow.end(7, 5_000_000_000));
+        }
+        let before = slot.cold.outcome;
+        let effects = with(&mut slot, |flow| step(flow, &beside, &settings));
+        assert_eq!(effects, Effects::event(Event::SeenElsewhere));
+        let elsewhere = if ended { 0 } else { ELSEWHERE };
+        assert_eq!(slot.cold.outcome, before | elsewhere);
+    }
+}
+
+/// At the level `closing`: side 0 was left alone, and its first word since meets
+/// what is known of side 1.
+fn meets(slot: &mut Slot, seq: u32, payload: u32, ack: u32) {
+    let word = Segment {
+        seq,
+        payload,
+        ack,
+        ..segment(Flags::ACK)
+    };
+    assert_eq!(word.side(), 0);
+    with(slot, |flow| {
+        closing::before_step(flow, &word, &Settings::DEFAULT)
+    });
+}
+
+#[test]
+fn a_first_word_may_contradict_what_is_known_of_the_other_end() {
+    /// Side 1 is at 10,200 and has got 10,100; windows are 300 and 500.
+    const CASES: [([u32; 3], bool); 13] = [
+        ([10_100, 0, 10_200], false),
+        ([10_600, 0, 10_200], false),
+        ([10_601, 0, 10_200], true),
+        ([10_590, 10, 10_200], false),
+        ([10_590, 11, 10_200], true),
+        ([9_600, 0, 10_200], false),
+        ([9_599, 0, 10_200], true),
+        ([10_100, 0, 10_500], false),
+        ([10_100, 0, 10_501], true),
+        ([10_100, 0, 9_900], false),
+        ([10_100, 0, 9_899], true),
+        ([10_601, 0, 10_201], true),
+        ([9_599, 0, 9_899], true),
+    ];
+    let known = |acks: bool| {
+        let mut slot = Slot::default();
+        established(&mut slot);
+        let [mine, other] = &mut slot.hot.half;
+        mine.wraps = closing::STALE;
+        mine.window_max = 300;
+        (other.sent, other.acked) = (10_200, 10_100);
+        if !acks {
+            other.bits &= !bit::ACK;
+        }
+        slot
+    };
+    for ([seq, payload, ack], contradicts) in CASES {
+        let mut slot = known(true);
+        meets(&mut slot, seq, payload, ack);
+        let [mine, other] = &slot.hot.half;
+        assert!(!closing::is_stale(mine));
+        let forgotten = closing::is_stale(other);
+        assert_eq!(forgotten, contradicts, "{seq} {payload} {ack}");
+    }
+    // What it has got is not known: only what it has sent can be contradicted.
+    for (seq, ack, contradicts) in [(20_000, 10_200, false), (10_100, 10_501, true)] {
+        let mut slot = known(false);
+        meets(&mut slot, seq, 0, ack);
+        let forgotten = closing::is_stale(&slot.hot.half[1]);
+        assert_eq!(forgotten, contradicts, "{seq} {ack}");
+    }
+    // A FIN is acked, and nothing behind it.
+    for (ack, contradicts) in [(10_200, false), (10_201, true)] {
+        let mut slot = known(true);
+        slot.hot.half[1].bits |= bit::FIN;
+        slot.cold.half[1].fin = 10_199;
+        meets(&mut slot, 10_100, 0, ack);
+        let [_, other] = &slot.hot.half;
+        assert_eq!(closing::is_stale(other), contradicts, "{ack}");
+        assert_eq!(other.is(bit::FIN), !contradicts, "{ack}");
+    }
+}
+
+#[test]
+fn nothing_said_after_an_ending_is_a_word() {
+    let mut slot = Slot::default();
+    established(&mut slot);
+    for half in &mut slot.hot.half {
+        half.wraps = closing::STALE;
+    }
+    with(&mut slot, |flow| flow.end(7, 5_000_000_000));
+    let before = slot;
+    meets(&mut slot, 4_000, 50, 9_000);
+    assert_eq!(slot, before);
+}

@@ -47,3 +47,29 @@ pub fn phase(slot: &Slot, outcome: &Outcome) -> Option<Phase> {
 pub fn is_without_data(slot: &Slot) -> bool {
     [0, 1].into_iter().all(|side| bytes(slot, side) == Some(0))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::Snapshot;
+
+    #[test]
+    fn without_data_is_what_is_known_to_have_sent_none() {
+        let slot = |sent: [u32; 2]| {
+            let mut slot = Slot::default();
+            slot.hot.word = Snapshot::default().transition_to_live(fact::ESTABLISHED).0;
+            for (side, sent) in sent.into_iter().enumerate() {
+                slot.hot.half[side].bits = bit::SEEN | bit::SYN;
+                slot.hot.half[side].sent = sent;
+                slot.cold.half[side].isn = 1000;
+            }
+            slot
+        };
+        assert!(is_without_data(&slot([1001, 1001])));
+        assert!(!is_without_data(&slot([1001, 1002])));
+        assert!(!is_without_data(&slot([1002, 1001])));
+        let mut left_alone = slot([1001, 1001]);
+        left_alone.hot.half[1].wraps = crate::engine::closing::STALE;
+        assert!(!is_without_data(&left_alone));
+    }
+}

@@ -374,7 +374,10 @@ pub(super) const TABLE: &[Scenario] = &[
          O FA 1 11
          R FA 11 2
          O A 2 12",
-        &["graceful by=originator phase=closing holder=originator seen=midstream bytes=0/0"],
+        &[
+            "graceful by=originator phase=closing holder=originator seen=midstream bytes=0/0 \
+           segments=2/1 retransmits=0/0",
+        ],
     ),
     scenario(
         "closing_never_met",

@@ -12,6 +12,7 @@ mod fine;
 mod gaps;
 mod guards;
 mod late;
+mod left_alone;
 mod opening;
 mod overdue;
 mod payload;
@@ -75,7 +76,7 @@ impl Scenario {
 pub(crate) fn at(level: Level) -> Vec<&'static Scenario> {
     match level {
         Level::Full => all().collect(),
-        Level::Closing => closing::TABLE.iter().collect(),
+        Level::Closing => closing::TABLE.iter().chain(left_alone::TABLE).collect(),
     }
 }
 
