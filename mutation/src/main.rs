@@ -36,9 +36,10 @@ const QUICK: &Tests = &[
     ("termination_common", &[], 5),
     (
         "scenarios",
-        &["host", "capture", "fast", "--skip", "kernel"],
+        &["host", "capture", "fast", "touches", "--skip", "kernel"],
         10,
     ),
+    ("termination_user", &["report::"], 10),
     ("corpora", &["zeek"], 10),
     ("pcap", &["each_state_of_zeek"], 10),
 ];
@@ -199,7 +200,11 @@ impl Ask {
         for &(name, arguments, seconds) in set {
             let mut command = Command::new("sh");
             command
-                .args(["-c", r#"ulimit -t "$1"; ulimit -v 8000000; shift; exec "$@""#, "sh"])
+                .args([
+                    "-c",
+                    r#"ulimit -t "$1"; ulimit -v 8000000; shift; exec "$@""#,
+                    "sh",
+                ])
                 .arg(seconds.to_string())
                 .arg(self.binary(name)?)
                 .args(arguments)

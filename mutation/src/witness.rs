@@ -32,7 +32,7 @@ use crate::{
     script, table,
 };
 
-/// Random sequences, beside the scenarios.
+/// Random sequences of each level, beside the scenarios.
 const SEQUENCES: usize = 6_000;
 const STEPS: usize = 60;
 const TIMERS: Timers = Timers::DEFAULT;
@@ -49,6 +49,7 @@ enum Act {
 #[derive(Clone)]
 struct Sequence {
     name: String,
+    level: Level,
     /// Where the numbers of a random one begin.
     isn: Option<[u32; 2]>,
     settings: Settings,
@@ -66,9 +67,11 @@ struct Outcome {
 }
 
 fn scenarios() -> impl Iterator<Item = Sequence> {
-    table::all().flat_map(|scenario| {
-        scenario.routes().iter().map(|&route| Sequence {
+    let at = |level| table::at(level).into_iter().map(move |scenario| (level, scenario));
+    at(Level::Full).chain(at(Level::Closing)).flat_map(|(level, scenario)| {
+        scenario.routes().iter().map(move |&route| Sequence {
             name: format!("scenario {} by {route:?}", scenario.name),
+            level,
             isn: None,
             settings: crate::SETTINGS,
             acts: language::read(scenario.packets, route)
@@ -85,14 +88,19 @@ fn scenarios() -> impl Iterator<Item = Sequence> {
 }
 
 fn random() -> impl Iterator<Item = Sequence> {
+    random_at(Level::Full).chain(random_at(Level::Closing))
+}
+
+fn random_at(level: Level) -> impl Iterator<Item = Sequence> {
     let rng = TestRng::from_seed(RngAlgorithm::XorShift, &[10; 16]);
     let mut runner = TestRunner::new_with_rng(Default::default(), rng);
     (0..SEQUENCES).map(move |number| {
         let tree = script::sequence(STEPS).new_tree(&mut runner).unwrap();
         let (setting, steps) = tree.current();
         let (settings, acts) = match number % 4 {
-            0 => (guards(setting::ARMED), at_server(&setting, &steps)),
-            1 => (guards(setting::DRY_RUN), at_server(&setting, &steps)),
+            // No guard is there at the level `closing`.
+            0 if !level.is_closing() => (guards(setting::ARMED), at_server(&setting, &steps)),
+            1 if !level.is_closing() => (guards(setting::DRY_RUN), at_server(&setting, &steps)),
             _ => (crate::SETTINGS, play(&setting, &steps)),
         };
         let acts = acts.into_iter().map(|act| match act {
@@ -100,7 +108,8 @@ fn random() -> impl Iterator<Item = Sequence> {
             peers::Act::Sweep(now) => Act::Sweep(now),
         });
         Sequence {
-            name: format!("sequence {number}"),
+            name: format!("sequence {number} at {level:?}"),
+            level,
             // By port, as `segment` tells the ends apart.
             isn: Some([setting.isn[setting.lower], setting.isn[setting.lower ^ 1]]),
             settings,
@@ -110,7 +119,7 @@ fn random() -> impl Iterator<Item = Sequence> {
 }
 
 fn run(sequence: &Sequence) -> Outcome {
-    let mut host = Host::at(Level::Full, sequence.settings, Way::Fast);
+    let mut host = Host::at(sequence.level, sequence.settings, Way::Fast);
     let (mut dropped, mut now) = (0, 0);
     let mut slots = Vec::new();
     for act in &sequence.acts {
@@ -137,7 +146,13 @@ fn run(sequence: &Sequence) -> Outcome {
     let living: Vec<_> = host
         .slots()
         .iter()
-        .filter_map(|slot| Connection::from_slot(slot, 0, 0, &clock, now, &TIMERS))
+        .filter_map(|slot| {
+            let connection = Connection::from_slot(slot, 0, 0, &clock, now, &TIMERS)?;
+            Some(match sequence.level {
+                Level::Full => connection,
+                Level::Closing => connection.at_closing(slot),
+            })
+        })
         .map(|connection| serde_json::to_string(&connection).unwrap())
         .collect();
     host.sweep(LATER, Operation::Shutdown, &TIMERS);
@@ -145,6 +160,9 @@ fn run(sequence: &Sequence) -> Outcome {
     let told = records
         .iter()
         .map(|record| match Report::from_record(record, 0, &clock) {
+            Some(Report::Ending(ending)) if sequence.level.is_closing() => {
+                serde_json::to_string(&ending.at_closing(&record.copy)).unwrap()
+            }
             Some(report) => serde_json::to_string(&report).unwrap(),
             None => "nonsense".into(),
         })
@@ -307,7 +325,7 @@ fn segment(sight: &Sight, isn: [u32; 2]) -> String {
 fn answer(number: u32, sequence: &Sequence) -> Vec<String> {
     mutant::set(number);
     let found = catch_unwind(AssertUnwindSafe(|| {
-        let mut host = Host::at(Level::Full, sequence.settings, Way::Fast);
+        let mut host = Host::at(sequence.level, sequence.settings, Way::Fast);
         for act in &sequence.acts {
             match act {
                 Act::See(sight) => {
@@ -332,7 +350,7 @@ fn answer(number: u32, sequence: &Sequence) -> Vec<String> {
             "time_wait_restarted",
             "nothing",
         ];
-        judge::compare(Level::Full, &all, &host.records(), &live).unwrap_err()
+        judge::compare(sequence.level, &all, &host.records(), &live).unwrap_err()
     }));
     mutant::set(mutant::NONE);
     let Ok(text) = found else {
