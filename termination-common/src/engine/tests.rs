@@ -347,3 +347,34 @@ fn nothing_said_after_an_ending_is_a_word() {
     meets(&mut slot, 4_000, 50, 9_000);
     assert_eq!(slot, before);
 }
+
+#[test]
+fn an_end_stands_where_the_other_has_acked_to() {
+    use pending::{GAP_BY_ACK, GAP_FAR, GAP_FRAGMENT, GAP_HOLE, gap, is_where_acked};
+    /// Side, marks, `value`, the other number: is side 0 at 5000?
+    const CASES: [((usize, u32, u32, u32), bool); 13] = [
+        ((0, GAP_BY_ACK, 5000, 1), true),
+        ((0, GAP_BY_ACK | GAP_FAR, 5000, 1), true),
+        ((0, GAP_BY_ACK, 5001, 5000), false),
+        ((0, GAP_BY_ACK | GAP_HOLE, 5000, 1), false),
+        ((0, GAP_BY_ACK | GAP_FRAGMENT, 5000, 1), false),
+        ((0, 0, 5000, 5000), false),
+        ((1, 0, 1, 5000), true),
+        ((1, GAP_FAR, 1, 5000), true),
+        ((1, 0, 5000, 5001), false),
+        ((1, GAP_BY_ACK, 1, 5000), false),
+        ((1, GAP_HOLE, 1, 5000), false),
+        ((1, GAP_FRAGMENT, 1, 5000), false),
+        ((1, GAP_BY_ACK, 5000, 1), false),
+    ];
+    let mut slot = Slot::default();
+    established(&mut slot);
+    assert!(!with(&mut slot, |flow| is_where_acked(flow, 0, 0)));
+    for ((side, marks, value, number), there) in CASES {
+        with(&mut slot, |flow| {
+            flow.pend(value, 1, gap(side, marks, number));
+            let case = format!("{side} {marks:x} {value} {number}");
+            assert_eq!(is_where_acked(flow, 0, 5000), there, "{case}");
+        });
+    }
+}
