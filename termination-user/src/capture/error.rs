@@ -75,6 +75,23 @@ pub enum Reason {
     /// The compressed data stop before their end.
     #[error("the {0} data end early: the file is cut off")]
     CompressedCut(&'static str),
+    /// Behind the compressed data comes something else.
+    #[error(
+        "the {compression} data are complete, and something else follows: {}",
+        hexadecimal(begins)
+    )]
+    Trailing {
+        /// `gzip`.
+        compression: &'static str,
+        /// What follows begins with these bytes.
+        begins: Vec<u8>,
+    },
+    /// A zstd frame asks for more memory than is granted.
+    #[error(
+        "to decompress this takes more than 128 MiB of memory (zstd --long): pipe it in, \
+         `zstd -dc --long=31 FILE | termination pcap -`"
+    )]
+    CompressedWindow,
     /// The compressed data do not decompress, or their checksum is wrong.
     #[error("the {compression} data are damaged: {error}")]
     Damaged {

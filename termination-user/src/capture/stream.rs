@@ -1,9 +1,10 @@
 //! Bytes from a file or a pipe, decompressed where their magic says so.
 
 use std::fmt;
-use std::io::{self, BufReader, ErrorKind, Read};
+use std::io::{self, BufRead as _, BufReader, ErrorKind, Read};
+use std::mem;
 
-use flate2::read::MultiGzDecoder;
+use flate2::bufread::GzDecoder;
 
 use super::error::Reason;
 
@@ -19,6 +20,8 @@ const ZSTD_SKIPPABLE: u32 = 0x184d_2a50;
 /// Base 2 logarithm of the largest zstd window, 128 MiB: what the `zstd` tool
 /// grants without `--long=31`, and so the most memory a file can ask for.
 const ZSTD_WINDOW_LOG: u32 = 27;
+/// What zstd calls a frame with a larger one (`ZSTD_error_frameParameter_windowTooLarge`).
+const ZSTD_WINDOW_ERROR: &str = "Frame requires too much memory for decoding";
 /// Compressed data are decompressed in steps of this many bytes: a decompressor
 /// that meets damage loses what it had done of the step.
 const STEP: usize = 32 << 10;
@@ -28,27 +31,23 @@ pub(super) struct Stream(Source);
 
 enum Source {
     Plain(Counted),
-    Gzip(Box<MultiGzDecoder<Counted>>),
+    Gzip(Box<GzDecoder<BufReader<Counted>>>),
     Zstd(Box<zstd::Decoder<'static, BufReader<Counted>>>),
 }
 
 impl Stream {
     /// Looks at the first bytes and sets up the decompressor they ask for.
     pub(super) fn new(reader: Box<dyn Read + Send>) -> Result<Self, Reason> {
-        let mut counted = Counted {
-            head: [0; 4],
-            used: 0,
-            filled: 0,
-            reader,
-            count: 0,
-        };
+        let mut counted = Counted::new(reader);
         counted.peek().map_err(Reason::Read)?;
         let head = counted.head;
         let magic = u32::from_le_bytes(head);
-        Ok(Self(if counted.filled < 4 {
+        Ok(Self(if head.starts_with(&GZIP) {
+            Source::Gzip(Box::new(GzDecoder::new(BufReader::with_capacity(
+                STEP, counted,
+            ))))
+        } else if counted.filled < 4 {
             Source::Plain(counted)
-        } else if head.starts_with(&GZIP) {
-            Source::Gzip(Box::new(MultiGzDecoder::new(counted)))
         } else if magic == ZSTD || magic & !0xf == ZSTD_SKIPPABLE {
             let mut decoder = zstd::Decoder::new(counted).map_err(Reason::Open)?;
             decoder
@@ -69,7 +68,7 @@ impl Stream {
     pub(super) fn count(&self) -> u64 {
         match &self.0 {
             Source::Plain(counted) => counted.count,
-            Source::Gzip(decoder) => decoder.get_ref().count,
+            Source::Gzip(decoder) => decoder.get_ref().get_ref().count,
             Source::Zstd(decoder) => decoder.get_ref().get_ref().count,
         }
     }
@@ -80,7 +79,21 @@ impl Stream {
         loop {
             let read = match &mut self.0 {
                 Source::Plain(counted) => counted.read(into),
-                Source::Gzip(decoder) => decoder.read(&mut into[..step]),
+                Source::Gzip(decoder) => match decoder.read(&mut into[..step]) {
+                    Ok(0) if step > 0 => match next_member(decoder) {
+                        Ok(Next::Member) => continue,
+                        Ok(Next::End) => Ok(0),
+                        Ok(Next::Other(begins)) => {
+                            let compression = "gzip";
+                            return Err(Reason::Trailing {
+                                compression,
+                                begins,
+                            });
+                        }
+                        Err(error) => Err(error),
+                    },
+                    read => read,
+                },
                 Source::Zstd(decoder) => decoder.read(&mut into[..step]),
             };
             match read {
@@ -97,6 +110,7 @@ impl Stream {
             // The operating system's own errors have a number.
             Some(compression) if error.raw_os_error().is_none() => match error.kind() {
                 ErrorKind::UnexpectedEof => Reason::CompressedCut(compression),
+                _ if error.to_string() == ZSTD_WINDOW_ERROR => Reason::CompressedWindow,
                 _ => Reason::Damaged { compression, error },
             },
             _ => Reason::Read(error),
@@ -121,6 +135,34 @@ impl fmt::Debug for Stream {
     }
 }
 
+/// What follows a member of a gzip file (RFC 1952 2.2).
+enum Next {
+    Member,
+    End,
+    /// Something else, and how it begins.
+    Other(Vec<u8>),
+}
+
+/// Goes on with the next member, if there is one. Zeros behind the last are
+/// padding, as of tapes, to gzip(1) as well.
+#[cold]
+fn next_member(decoder: &mut GzDecoder<BufReader<Counted>>) -> io::Result<Next> {
+    loop {
+        let ahead = decoder.get_mut().fill_buf()?;
+        let zeros = ahead.iter().take_while(|byte| **byte == 0).count();
+        match ahead {
+            [] => return Ok(Next::End),
+            [0, ..] => decoder.get_mut().consume(zeros),
+            [first, ..] if *first == GZIP[0] => break,
+            other => return Ok(Next::Other(other[..other.len().min(4)].to_vec())),
+        }
+    }
+    let nothing = Counted::new(Box::new(io::empty()));
+    let rest = mem::replace(decoder.get_mut(), BufReader::with_capacity(0, nothing));
+    decoder.reset(rest);
+    Ok(Next::Member)
+}
+
 /// A reader whose first four bytes were looked at already, and that counts.
 struct Counted {
     head: [u8; 4],
@@ -134,6 +176,16 @@ struct Counted {
 }
 
 impl Counted {
+    fn new(reader: Box<dyn Read + Send>) -> Self {
+        Self {
+            head: [0; 4],
+            used: 0,
+            filled: 0,
+            reader,
+            count: 0,
+        }
+    }
+
     fn peek(&mut self) -> io::Result<()> {
         while self.filled < self.head.len() {
             match self.reader.read(&mut self.head[self.filled..]) {

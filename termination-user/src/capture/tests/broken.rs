@@ -1,7 +1,7 @@
 //! Captures that are none, or not for long: never a panic, always what was
 //! readable and then a sentence.
 
-use std::io::{self, Cursor, Read};
+use std::io::{self, Cursor, Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::{env, fs, process};
 
@@ -79,8 +79,8 @@ fn pcapng_cut_at_every_byte() {
 fn compressed_cut_at_every_byte() {
     let expected = packets(1);
     let plain = pcap(Endian::Little, 0xa1b2_c3d4, &expected);
-    for (name, file) in [("gzip", gzip(&plain)), ("zstd", zstd(&plain))] {
-        for length in 4..file.len() {
+    for (name, magic, file) in [("gzip", 2, gzip(&plain)), ("zstd", 4, zstd(&plain))] {
+        for length in magic..file.len() {
             let (found, error) = read_all(Cursor::new(file[..length].to_vec()));
             assert!(expected.starts_with(&found));
             let text = error.expect("cut").to_string();
@@ -129,6 +129,48 @@ fn damaged_compression() {
     assert!(text.starts_with(start), "{text}");
     let (_, text) = said(&[&zstd(&plain), &b"rubbish"[..]].concat());
     assert!(text.contains("the zstd data are damaged: "), "{text}");
+}
+
+#[test]
+fn behind_the_compressed_data() {
+    let plain = pcap(Endian::Little, 0xa1b2_c3d4, &packets(1));
+    let packed = gzip(&plain);
+    // Padding, between members as well.
+    let padded = [&packed[..], &[0; 100_000]].concat();
+    assert_eq!(read_all(Cursor::new(padded)).0, packets(1));
+    let (front, back) = plain.split_at(50);
+    let padded = [&gzip(front)[..], &[0; 512], &gzip(back)].concat();
+    let (found, error) = read_all(Cursor::new(padded));
+    assert_eq!(found, packets(1));
+    assert!(error.is_none(), "{error:?}");
+    // Neither cut off nor damaged.
+    for rest in [&b"rubbish"[..], b"\0\0rubbish of some length"] {
+        let (found, text) = said(&[&packed, rest].concat());
+        assert_eq!(found, 3);
+        let end = "the gzip data are complete, and something else follows: 72 75 62 62";
+        assert!(text.ends_with(end), "{text}");
+    }
+    // What begins like another member and ends early is cut off.
+    let (found, text) = said(&[&packed[..], &packed[..5]].concat());
+    assert_eq!(found, 3);
+    assert!(
+        text.ends_with("gzip data end early: the file is cut off"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_zstd_window_beyond_what_is_granted() {
+    let plain = pcap(Endian::Little, 0xa1b2_c3d4, &packets(1));
+    let mut encoder = ::zstd::Encoder::new(Vec::new(), 1).unwrap();
+    encoder.window_log(28).unwrap();
+    encoder.write_all(&plain).unwrap();
+    let (found, text) = said(&encoder.finish().unwrap());
+    assert_eq!(found, 0);
+    assert!(
+        text.contains("more than 128 MiB") && text.contains("--long=31"),
+        "{text}"
+    );
 }
 
 #[test]
