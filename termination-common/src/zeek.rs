@@ -176,6 +176,10 @@ pub fn completeness(slot: &Slot) -> u8 {
     let mut bits = late;
     for (letter, _) in firsts(slot.cold.history) {
         bits |= letter.completeness();
+        if matches!(letter, Letter::Retransmit) {
+            // Of payload: it may be all that was seen of it, behind its own FIN.
+            bits |= complete::DATA;
+        }
     }
     if opens {
         bits |= complete::SYN;

@@ -1,5 +1,6 @@
 //! Kernel and host agree on whatever may come: sequences of two TCP peers, a
-//! wire that is unkind to them, and somebody who forges.
+//! wire that is unkind to them, and somebody who forges. Where nobody does,
+//! tshark agrees as well.
 
 #[path = "equal/guards.rs"]
 mod guards;
@@ -7,8 +8,13 @@ mod guards;
 mod machine;
 #[path = "equal/peers.rs"]
 mod peers;
+#[expect(dead_code, reason = "what the other tests of captures need")]
+#[path = "pcap/scratch.rs"]
+mod scratch;
 #[path = "equal/script.rs"]
 mod script;
+#[path = "equal/tshark.rs"]
+mod tshark;
 
 use std::{
     cell::{Cell, RefCell},

@@ -374,11 +374,12 @@ impl World {
 
     fn addresses(&self, x: usize) -> (SocketAddr, SocketAddr) {
         let (a, b) = if self.setting.six {
-            ("[2001:db8::1]:40000", "[2001:db8::2]:443")
+            ("2001:db8::1", "2001:db8::2")
         } else {
-            ("192.0.2.1:40000", "192.0.2.2:443")
+            ("192.0.2.1", "192.0.2.2")
         };
-        let (a, b) = (a.parse().unwrap(), b.parse().unwrap());
+        let a = SocketAddr::new(a.parse().unwrap(), self.setting.port);
+        let b = SocketAddr::new(b.parse().unwrap(), 443);
         if x == self.setting.lower {
             (a, b)
         } else {

@@ -20,6 +20,8 @@ pub(crate) struct Setting {
     pub(crate) start: u64,
     /// Each peer's segments pass TC, not XDP.
     pub(crate) hooks: [bool; 2],
+    /// Of the peer with the lower address; the other has 443.
+    pub(crate) port: u16,
 }
 
 /// One step; the numbers are the peer that acts.
@@ -182,6 +184,7 @@ pub(crate) fn sequence(most: usize) -> impl Strategy<Value = (Setting, Vec<Step>
             lower,
             start,
             hooks,
+            port: 40_000,
         });
     (setting, vec(step(), 1..=most))
 }

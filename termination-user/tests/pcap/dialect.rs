@@ -16,7 +16,7 @@ use crate::scratch::{SECOND, START, Scratch, endings, pcap, tshark};
 /// | R K | RST without ACK, with ACK |
 /// | P X N | SYN with payload, FIN with payload, FIN without ACK |
 /// | T W Z | the last payload again, zero window, payload with a zero window |
-/// | G L | 10 bytes that the capture missed; they come after all |
+/// | G L Y | 10 bytes that the capture missed; they come after all; with the FIN behind them again |
 /// | 1 6 | seconds pass |
 const ROWS: &[(&str, &str, &str, u64)] = &[
     // Attempts.
@@ -88,6 +88,7 @@ const ROWS: &[(&str, &str, &str, u64)] = &[
     ("S h A D w", "S1", "ShADaw", 15),
     ("S h A G D a", "S1", "ShADaG", 15),
     ("S h A G D L a", "S1", "ShADTa", 15),
+    ("S h A G F Y a", "S2", "ShAFTa", 31),
     ("P h D a", "S1", "ShDa", 15),
     ("P h A", "S1", "ShA", 15),
     ("P", "S0", "S", 9),
@@ -117,6 +118,7 @@ impl Wire {
             'D' | 'Z' => (ACK, at, 10, 10),
             'T' => (ACK, at - 10, 10, 0),
             'L' => (ACK, self.lost[x], 10, 0),
+            'Y' => (Flags::FIN | ACK, self.lost[x], 10, 0),
             'F' => (Flags::FIN | ACK, at, 0, 1),
             'X' => (Flags::FIN | ACK, at, 10, 11),
             'R' => (Flags::RST, at, 0, 0),

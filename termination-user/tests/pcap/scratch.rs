@@ -46,14 +46,22 @@ impl Drop for Scratch {
 
 /// A capture of Ethernet frames, each with its time in nanoseconds.
 pub(crate) fn pcap(frames: &[(u64, Vec<u8>)]) -> Vec<u8> {
+    snapped(
+        frames
+            .iter()
+            .map(|(time, frame)| (*time, &frame[..], frame.len())),
+    )
+}
+
+/// The same, each with the bytes that it had on the wire.
+pub(crate) fn snapped<'a>(frames: impl Iterator<Item = (u64, &'a [u8], usize)>) -> Vec<u8> {
     let mut file = Vec::new();
     for word in [0xa1b2_3c4d_u32, 2 | 4 << 16, 0, 0, 65_535, 1] {
         file.extend(word.to_le_bytes());
     }
-    for (time, frame) in frames {
-        let length = frame.len() as u32;
+    for (time, frame, length) in frames {
         let (seconds, rest) = ((time / SECOND) as u32, (time % SECOND) as u32);
-        for word in [seconds, rest, length, length] {
+        for word in [seconds, rest, frame.len() as u32, length as u32] {
             file.extend(word.to_le_bytes());
         }
         file.extend(frame);
