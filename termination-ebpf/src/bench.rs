@@ -63,12 +63,26 @@ mod entry {
         programs::ingress_xdp::<Live>(&context)
     }
 
-    /// What an established segment cannot do without.
+    /// What a segment cannot do without.
     #[xdp(frags)]
     pub(crate) fn floor(context: XdpContext) -> u32 {
         draw::draw(&context);
-        floor::floor(&context);
+        floor::xdp(&context);
         XDP_PASS
+    }
+
+    /// The same of frames as they come.
+    #[xdp(frags)]
+    pub(crate) fn floor_xdp(context: XdpContext) -> u32 {
+        floor::xdp(&context);
+        XDP_PASS
+    }
+
+    /// The same by TCX, either way.
+    #[classifier]
+    pub(crate) fn floor_tc(context: TcContext) -> i32 {
+        floor::skb(&context);
+        programs::UNSPEC
     }
 
     /// The segment into a BPF hash map.

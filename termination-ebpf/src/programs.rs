@@ -217,7 +217,7 @@ pub fn coarse() -> u64 {
 /// Parses into SCRATCH; a sub-program, so that its stack is given back before
 /// the table is visited. Returns the number of the [`Skip`], or 0.
 #[inline(never)]
-fn parse_xdp<S: Source>(context: *mut xdp_md) -> u32 {
+pub fn parse_xdp<S: Source>(context: *mut xdp_md) -> u32 {
     let context = &XdpContext::new(context);
     let Some(segment) = scratch() else {
         return Skip::Runt as u32;
@@ -242,7 +242,7 @@ fn parse_xdp<S: Source>(context: *mut xdp_md) -> u32 {
 
 /// The same of an skb.
 #[inline(never)]
-fn parse_skb<S: Source>(context: *mut __sk_buff, egress: u32) -> u32 {
+pub fn parse_skb<S: Source>(context: *mut __sk_buff, egress: u32) -> u32 {
     let context = &TcContext::new(context);
     let egress = egress != 0;
     let Some(segment) = scratch() else {

@@ -51,7 +51,7 @@ enum What {
     Scan(scan::Options),
     /// Memory of a million connections
     Memory,
-    /// Attaches programs that do nothing, until standard input ends
+    /// Attaches programs that do nothing, or the least, until standard input ends
     Hold(hold::Options),
 }
 

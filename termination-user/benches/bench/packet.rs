@@ -15,11 +15,14 @@ use crate::{
 };
 
 /// What is run, in this order; the second is taken off those after it, which are
-/// the columns. `closing` is `full`, loaded at the level `closing`.
-const PROGRAMS: [&str; 8] = [
-    "empty", "drawn", "parse", CLOSING, "full", "floor", "hash", "lru",
+/// the columns. `closing` is `full`, loaded at the level `closing`, and `glance` is
+/// `floor` there.
+const PROGRAMS: [&str; 9] = [
+    "empty", "drawn", "parse", GLANCE, CLOSING, FLOOR, "full", "hash", "lru",
 ];
 const CLOSING: &str = "closing";
+const GLANCE: &str = "glance";
+const FLOOR: &str = "floor";
 
 /// While established segments are measured at the level `closing`, so many other
 /// connections are half closed: one in this power of two (0.8 %).
@@ -55,18 +58,25 @@ pub(crate) fn run(options: &Options, quick: bool) -> Result<Value> {
         (shifts, _) => shifts,
     };
     stay_on(last_cpu())?;
-    let loaded = PROGRAMS.map(|name| if name == CLOSING { "full" } else { name });
-    let loaded = without_twins(&loaded);
+    let elsewhere = [CLOSING, GLANCE, FLOOR];
+    let loaded: Vec<_> = PROGRAMS
+        .into_iter()
+        .filter(|name| !elsewhere.contains(name))
+        .collect();
     let mut figures = Vec::new();
     println!("nanoseconds a packet above a program that only draws the connection; median of");
     println!("{lives} lives ± the farther end. closing: while 0.8 % of other connections are half");
-    println!("closed; floor: parse, find, lock and write, and ask nothing\n");
+    println!(
+        "closed; glance, its floor: parse, and a word of the filter. floor, that of full: parse,"
+    );
+    println!("find, lock, write what this kind of segment changes (SYN: claim), and ask nothing\n");
     for &shift in shifts {
         // Nobody reads the ring: endings are counted, and reported when swept.
         let slots = slots(shift);
         let programs = Both {
             full: Programs::load(slots, 8 << 20, &loaded)?,
-            closing: Programs::load_at(Level::Closing, slots, 8 << 20, &["full"])?,
+            closing: Programs::load_at(Level::Closing, slots, 8 << 20, &["full", FLOOR])?,
+            floor: Programs::load(slots, 8 << 20, &[FLOOR])?,
         };
         let rows = measure(&programs, shift, lives)?;
         print(shift, &rows);
@@ -76,16 +86,19 @@ pub(crate) fn run(options: &Options, quick: bool) -> Result<Value> {
     Ok(json!({ "lives": lives, "tables": figures }))
 }
 
-/// The programs at both levels.
+/// The programs at both levels, and the floor, each with a table of its own.
 struct Both {
     full: Programs,
     closing: Programs,
+    floor: Programs,
 }
 
 impl Both {
     fn run(&self, name: &'static str, kind: &Kind, shift: u32, rounds: Range<u32>) -> Result<f64> {
         match name {
             CLOSING => self.closing.run("full", kind, shift, rounds),
+            GLANCE => self.closing.run(FLOOR, kind, shift, rounds),
+            FLOOR => self.floor.run(FLOOR, kind, shift, rounds),
             _ => self.full.run(name, kind, shift, rounds),
         }
     }
@@ -106,17 +119,6 @@ impl Both {
         }
         Ok(())
     }
-}
-
-/// Each once.
-fn without_twins(names: &[&'static str]) -> Vec<&'static str> {
-    let mut once: Vec<&'static str> = Vec::new();
-    for name in names {
-        if !once.contains(name) {
-            once.push(name);
-        }
-    }
-    once
 }
 
 /// Per kind of packet, per program: nanoseconds of each life.
@@ -146,18 +148,20 @@ fn measure(programs: &Both, shift: u32, lives: u32) -> Result<Rows> {
         }
         let (time, freed) = programs.full.clear()?;
         programs.closing.clear()?;
+        programs.floor.clear()?;
         if freed > 0 {
             push(&mut rows, "sweep", "full", nanoseconds(time) / freed as f64);
         }
         // To the hash maps, these are not new.
         for kind in handshake() {
-            for program in [CLOSING, "full", "hash", "lru"] {
+            for program in [CLOSING, FLOOR, "full", "hash", "lru"] {
                 programs.run(program, &kind, shift, 0..1)?;
             }
         }
         run_all(programs, &mut rows, &reset(), shift, 0..1)?;
         programs.full.clear()?;
         programs.closing.clear()?;
+        programs.floor.clear()?;
     }
     if shift == 0 {
         // A single packet is no measurement.
@@ -195,20 +199,21 @@ fn push(rows: &mut Rows, name: &'static str, program: &'static str, value: f64) 
 
 fn print(shift: u32, rows: &Rows) {
     let columns = &PROGRAMS[2..];
-    print!("{:<14}", format!("{} conns", 1_u32 << shift));
+    println!("{} connections", 1_u32 << shift);
+    print!("{:10}", "");
     for program in columns {
-        print!(" {program:>10}");
+        print!(" {program:>9}");
     }
     println!();
     for (name, programs) in rows {
-        print!("{name:<14}");
+        print!("{name:<10}");
         for program in columns {
             let text = match programs.get(program) {
                 // What it knows of is established segments alone.
-                Some(values) if *program != "floor" || is_plain(name) => with_spread(values, 0),
+                Some(values) if *program != GLANCE || is_plain(name) => with_spread(values, 0),
                 _ => "-".to_owned(),
             };
-            print!(" {text:>10}");
+            print!(" {text:>9}");
         }
         println!();
     }

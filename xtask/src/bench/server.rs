@@ -28,8 +28,8 @@ pub(crate) struct Options {
     /// Seconds of each turn
     #[arg(long, default_value_t = 3, value_name = "N")]
     seconds: u64,
-    /// Only these: empty, empty-xdp, termination, xdp, closing, tcplife, tcpstates,
-    /// conntrack, tcpdump
+    /// Only these: empty, empty-xdp, floor, floor-xdp, termination, xdp, closing,
+    /// tcplife, tcpstates, conntrack, tcpdump
     #[arg(long, value_delimiter = ',', value_name = "NAME,…")]
     only: Vec<String>,
 }

@@ -28,6 +28,11 @@ pub(super) enum Kind {
     Empty,
     /// The same, incoming packets by native XDP.
     EmptyXdp,
+    /// Programs that keep each segment in a table as ours, and ask nothing of it;
+    /// endings are read and thrown away.
+    Floor,
+    /// The same by native XDP.
+    FloorXdp,
     /// `termination run`, and every ending as JSON into a file.
     Termination,
     /// The same by native XDP.
@@ -45,9 +50,11 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 9] = [
+    pub(super) const ALL: [Self; 11] = [
         Self::Empty,
         Self::EmptyXdp,
+        Self::Floor,
+        Self::FloorXdp,
         Self::Termination,
         Self::Xdp,
         Self::Closing,
@@ -61,6 +68,8 @@ impl Kind {
         match self {
             Self::Empty => "empty",
             Self::EmptyXdp => "empty-xdp",
+            Self::Floor => "floor",
+            Self::FloorXdp => "floor-xdp",
             Self::Termination => "termination",
             Self::Xdp => "xdp",
             Self::Closing => "closing",
@@ -71,9 +80,12 @@ impl Kind {
         }
     }
 
-    /// Nobody: the hooks alone.
-    const fn is_empty(self) -> bool {
-        matches!(self, Self::Empty | Self::EmptyXdp)
+    /// It tells nothing: the hooks alone, or the least that a table takes.
+    const fn is_silent(self) -> bool {
+        matches!(
+            self,
+            Self::Empty | Self::EmptyXdp | Self::Floor | Self::FloorXdp
+        )
     }
 
     /// `termination`.
@@ -121,7 +133,9 @@ impl<'a> Observer<'a> {
             socket: directory.join("control.sock"),
         };
         match kind {
-            Kind::Empty | Kind::EmptyXdp => observer.empty(&pair.server, &programs.bench)?,
+            Kind::Empty | Kind::EmptyXdp | Kind::Floor | Kind::FloorXdp => {
+                observer.hold(&pair.server, &programs.bench)?;
+            }
             Kind::Termination | Kind::Xdp | Kind::Closing => {
                 observer.termination(&pair.server, &programs.termination)?;
             }
@@ -146,11 +160,14 @@ impl<'a> Observer<'a> {
         Ok(())
     }
 
-    fn empty(&mut self, end: &End, bench: &Path) -> Result<()> {
+    fn hold(&mut self, end: &End, bench: &Path) -> Result<()> {
         let mut command = inside(self.namespace, bench);
         command.args(["hold", &end.interface]);
-        if self.kind == Kind::EmptyXdp {
+        if matches!(self.kind, Kind::EmptyXdp | Kind::FloorXdp) {
             command.arg("--xdp");
+        }
+        if matches!(self.kind, Kind::Floor | Kind::FloorXdp) {
+            command.arg("--floor");
         }
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         signal::tie(&mut command);
@@ -162,7 +179,7 @@ impl<'a> Observer<'a> {
         }
         self.children.push(child);
         if said.trim() != "ready" {
-            bail!("programs that do nothing could not be attached");
+            bail!("programs to compare with could not be attached");
         }
         Ok(())
     }
@@ -313,7 +330,7 @@ impl<'a> Observer<'a> {
     /// Stops it. Endings that it told, where it tells any; of `connections` it
     /// should have. And what it has used until it had told them.
     pub(super) fn finish(mut self, connections: u64) -> Result<(Option<u64>, Duration)> {
-        if !self.kind.is_empty() {
+        if !self.kind.is_silent() {
             self.settle(connections)?;
         }
         let used = self.used()?;
@@ -321,7 +338,7 @@ impl<'a> Observer<'a> {
         self.children.reverse();
         let told = self.kind.is_ours().then(|| self.told()).transpose()?;
         self.stop()?;
-        if told.is_none() && !self.kind.is_empty() {
+        if told.is_none() && !self.kind.is_silent() {
             // Some hold back a part of their output until they end.
             return Ok((Some(self.told()?), used));
         }
@@ -351,7 +368,7 @@ impl<'a> Observer<'a> {
     fn stop(&mut self) -> Result<()> {
         self.hold = None;
         for child in &mut self.children {
-            if !self.kind.is_empty() {
+            if !self.kind.is_silent() {
                 signal::send(child, SIGINT);
             }
             try_wait_for("the observer to stop", PATIENCE, || {
@@ -377,7 +394,7 @@ impl<'a> Observer<'a> {
             Kind::Tcplife => line.as_bytes().first().is_some_and(u8::is_ascii_digit),
             Kind::Tcpstates => line.contains("-> CLOSE "),
             Kind::Conntrack => line.contains(" TIME_WAIT ") || line.contains(" CLOSE "),
-            Kind::Empty | Kind::EmptyXdp | Kind::Tcpdump => false,
+            Kind::Empty | Kind::EmptyXdp | Kind::Floor | Kind::FloorXdp | Kind::Tcpdump => false,
         };
         let mut told = 0;
         for line in BufReader::with_capacity(1 << 20, file).lines() {
