@@ -48,8 +48,11 @@ pub fn of_reset(
     }
     // Passive, to a segment with ACK.
     match ending {
-        // The SYN-ACK acked the SYN as it should: the RST's host has no socket.
-        Ending::HandshakeReset if segment.seq == mine.sent => Some(Cause::NoConnection),
+        // The SYN-ACK, seen or not, acked the SYN as it should: the RST's host has no
+        // socket.
+        Ending::HandshakeReset | Ending::Cancelled if segment.seq == mine.sent => {
+            Some(Cause::NoConnection)
+        }
         Ending::HandshakeReset | Ending::Cancelled => Some(Cause::BadAck),
         Ending::HandshakeAborted | Ending::Refused => {
             // It acked the SYN-ACK as it should: the RST begins where that ends.

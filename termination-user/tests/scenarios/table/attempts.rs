@@ -79,6 +79,23 @@ pub(super) const TABLE: &[Scenario] = &[
         ],
     ),
     scenario(
+        "cancelled_by_an_answer",
+        "an RST without ACK answers an ACK: a SYN-ACK that was missed, for O has no socket",
+        "O S 0 ws=7
+         O R 1 win=0",
+        &[
+            "cancelled by=originator phase=syn_sent verdict=train cause=no_connection \
+           evidence=wire_strong zeek=RSTOS0",
+        ],
+    ),
+    scenario(
+        "cancelled_by_an_answer_elsewhere",
+        "the same to an ACK that was never due",
+        "O S 0 ws=7
+         O R 5001 win=0",
+        &["rst_rejected by=originator verdict=future", "live syn_sent"],
+    ),
+    scenario(
         "handshake_unacked",
         "half-open as in a SYN flood",
         "O S 0 ws=7

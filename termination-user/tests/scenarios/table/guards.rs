@@ -107,6 +107,29 @@ pub(super) const TABLE: &[Scenario] = &[
         "live established"
     ),
     scenario(
+        "guard_passes_where_a_fin_may_be",
+        "a FIN that acks nothing of R's is none to anybody who watches; where O goes on \
+         behind it, R may have taken one all the same",
+        "guard blind on
+         O S 0
+         R S 0
+         O FA 1 -50000
+         R A 1 1
+         O A 2 1
+         R A 1 2
+         O R 1 win=0
+         O R 0 win=0",
+        &[
+            "implausible",
+            "established",
+            "rst_rejected by=originator verdict=old",
+            "rst_rejected by=originator verdict=old",
+            "rst_guarded by=originator verdict=old guarded=blind_dropped",
+            "live established",
+        ],
+    )
+    .only(Route::Server),
+    scenario(
         "guard_waits_where_a_syn_ack_was_missed",
         "this host calls; what came between the SYN and its ack, a FIN perhaps, was \
          not seen",
