@@ -89,8 +89,10 @@ pub fn listen(state: Snapshot, half: &[Half; 2], cold: &Cold, segment: &Segment)
     let (syn, ack, rst) = (flag(Flags::SYN), flag(Flags::ACK), flag(Flags::RST));
     let acked = u32::from(half.bits >> bit::ACK.trailing_zeros()) & 1;
     let anew = syn & (below(segment.seq, isn) | below(isn, segment.seq) | (ack ^ 1) & acked);
-    // Far below is beyond: an end that lives acks nothing that old.
-    let acks = ack & u32::from(half.acked.wrapping_sub(segment.ack) >> 30 != 0);
+    // Far below is beyond: an end that lives acks nothing that old. And what was taken
+    // in is known.
+    let far = u32::from(half.acked.wrapping_sub(segment.ack) >> 30 != 0);
+    let acks = ack & (far | acked ^ 1);
     let offers = (syn ^ 1) & below(half.window_max.into(), segment.window.into());
     let untaken = (anew | acks | offers) & (rst ^ 1) & segment.home;
     const { assert!(fact::UNTAKEN == 1 << 15) };

@@ -130,6 +130,24 @@ pub(super) const TABLE: &[Scenario] = &[
     )
     .only(Route::Server),
     scenario(
+        "guard_waits_where_the_first_ack_was_not_taken",
+        "this host acks what is nowhere near O's SYN, and nothing before",
+        "guard blind on
+         O S =2415916106
+         R S =536870914
+         O A =2415916107 =536870915
+         R A =536870915 =4294964297
+         R A =536870915 =2415916107
+         O R =2415900000 win=0",
+        &[
+            "implausible",
+            "established",
+            "rst_rejected by=originator verdict=old",
+            "live established seen=whole",
+        ],
+    )
+    .only(Route::Server),
+    scenario(
         "guard_waits_where_a_syn_ack_was_missed",
         "this host calls; what came between the SYN and its ack, a FIN perhaps, was \
          not seen",
