@@ -77,6 +77,45 @@ pub fn half_closed_by(first: Side, service: &Service) -> Result<Tuple> {
     Ok(tuple)
 }
 
+/// A request and its answer through a proxy: the user has said all after the request
+/// and still listens, the answer comes after that. With `halves` the proxy hands on
+/// the end of each half; without, it takes that of one for the end of all and closes
+/// both connections, and the backend answers into nowhere. Returns the user's
+/// connection and the backend's.
+///
+/// # Errors
+///
+/// What the kernel did instead.
+pub fn through_a_proxy(halves: bool, service: &Service) -> Result<[Tuple; 2]> {
+    let (front, back) = (service.connect()?, service.connect()?);
+    let tuples = [front.tuple, back.tuple];
+    let (mut user, mut proxy) = (front.client, front.server);
+    let (mut onward, mut backend) = (back.client, back.server);
+    let (request, answer) = (b"the whole request", b"an answer that takes a while");
+    let what = || "speak through a proxy".to_owned();
+    user.write_all(request).to(what)?;
+    user.shutdown(Shutdown::Write).to(what)?;
+    onward.write_all(&until_fin(&mut proxy)?).to(what)?;
+    if halves {
+        onward.shutdown(Shutdown::Write).to(what)?;
+        expect_bytes(request, &until_fin(&mut backend)?)?;
+        backend.write_all(answer).to(what)?;
+        drop(backend);
+        proxy.write_all(&until_fin(&mut onward)?).to(what)?;
+        drop(proxy);
+        expect_bytes(answer, &until_fin(&mut user)?)?;
+    } else {
+        drop((proxy, onward));
+        expect_bytes(b"", &until_fin(&mut user)?)?;
+        expect_bytes(request, &until_fin(&mut backend)?)?;
+        backend.write_all(answer).to(what)?;
+        let died_of = until_gone(&backend, PATIENCE)?;
+        let expected = [ErrorKind::BrokenPipe, ErrorKind::ConnectionReset];
+        expect_error(died_of, &expected)?;
+    }
+    Ok(tuples)
+}
+
 /// `by` closes with SO_LINGER 0: a RST, nobody holds anything.
 ///
 /// # Errors

@@ -1,5 +1,6 @@
 //! Endings that two sockets make without any help.
 
+use serde_json::Value;
 use termination_lab::{
     Family, Pair, Service, Tuple,
     endings::{self, Side},
@@ -164,6 +165,52 @@ fn half_closes_are_accounted_for() {
     assert_eq!(ending["bytes"]["originator"], 17, "{ending:#}");
     assert_eq!(ending["bytes"]["responder"], 28, "{ending:#}");
     assert_eq!(ending["lost"]["responder"], 0, "{ending:#}");
+}
+
+#[test]
+fn a_proxy_that_breaks_half_close_shows() {
+    let pair = Pair::new().unwrap();
+    let observer = Observer::at(&pair.server, &[]);
+    let service = Service::open(&pair, Family::V4).unwrap();
+    let through = |halves| {
+        let tuples = endings::through_a_proxy(halves, &service).unwrap();
+        tuples.map(|tuple| observer.ending(tuple))
+    };
+    // What the user's side has said, what came back, and how much of it after the
+    // first FIN.
+    let bytes = |leg: &Value| {
+        let after = &leg["half_close"]["bytes_after_fin"]["responder"];
+        [
+            &leg["bytes"]["originator"],
+            &leg["bytes"]["responder"],
+            after,
+        ]
+        .map(|n| n.as_u64().unwrap())
+    };
+    let whole = (
+        "graceful_half_close",
+        "originator",
+        None,
+        Some("originator"),
+    );
+    for leg in through(true) {
+        check("a proxy that knows halves", &leg, whole);
+        assert_eq!(bytes(&leg), [17, 28, 28], "{leg:#}");
+    }
+    let [front, back] = through(false);
+    let cut = ("graceful", "originator", None, Some("originator"));
+    check("the user's leg", &front, cut);
+    assert_eq!(bytes(&front), [17, 0, 0], "{front:#}");
+    // The proxy has closed first, and was sent an answer.
+    check(
+        "the backend's leg",
+        &back,
+        ("reset_after_own_fin", "originator", LATE, None),
+    );
+    assert_eq!(back["half_close"]["first_fin"], "originator", "{back:#}");
+    assert_eq!(bytes(&back), [17, 28, 28], "{back:#}");
+    assert_eq!(back["lost"]["responder"], 28, "{back:#}");
+    observer.agrees_with_kernel(&pair);
 }
 
 #[test]
