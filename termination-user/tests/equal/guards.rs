@@ -7,7 +7,7 @@
 //! that lies between the highest ack that the host has sent and the right edge
 //! of what it has offered.
 
-use std::cell::Cell;
+use std::{cell::Cell, mem};
 
 use proptest::prelude::TestCaseError;
 use termination_common::{
@@ -66,6 +66,8 @@ struct Ear {
     gone: bool,
     /// Its SYN waits for an answer.
     calls: bool,
+    /// SYNs that it ever got.
+    syns: Vec<u32>,
     /// It has a connection: highest ack, and right edge of the window.
     open: Option<(u32, u32)>,
     /// Window scale that each end offers; the other's, this host's.
@@ -82,6 +84,7 @@ impl Ear {
         if segment.flags.rst() {
             *self = Self {
                 gone: true,
+                syns: mem::take(&mut self.syns),
                 ..Self::default()
             };
         }
@@ -95,7 +98,10 @@ impl Ear {
             } else {
                 None
             };
-            *self = Self::default();
+            *self = Self {
+                syns: mem::take(&mut self.syns),
+                ..Self::default()
+            };
             let offered = segment.has(mark::WINDOW_SCALE);
             self.scale = [kept, offered.then_some(segment.window_scale)];
             self.calls = !segment.flags.ack();
@@ -106,7 +112,11 @@ impl Ear {
         if !segment.flags.ack() {
             return;
         }
-        self.calls = false;
+        let called = mem::take(&mut self.calls);
+        if called && !self.syns.iter().any(|isn| after(segment.ack, *isn)) {
+            // Nor does a real one ack anything before its SYN is answered.
+            return;
+        }
         let shift = match self.scale {
             [Some(_), Some(mine)] if !segment.flags.syn() => mine.min(14),
             _ => 0,
@@ -124,6 +134,7 @@ impl Ear {
         if segment.flags.syn() && !segment.flags.rst() {
             let offered = segment.has(mark::WINDOW_SCALE);
             self.scale[0] = offered.then_some(segment.window_scale);
+            self.syns.push(segment.seq);
         } else if segment.flags.fin() {
             self.fins[0].push(segment.end().wrapping_sub(1));
         }
