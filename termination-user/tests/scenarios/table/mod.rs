@@ -2,6 +2,7 @@
 //! in those of `judge`.
 
 mod after;
+mod agreed;
 mod attempts;
 mod claims;
 mod closes;
@@ -99,6 +100,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Scenario> {
         strange::TABLE,
         fine::TABLE,
         gaps::TABLE,
+        agreed::TABLE,
         claims::TABLE,
         late::TABLE,
     ]

@@ -336,4 +336,54 @@ pub(super) const TABLE: &[Scenario] = &[
             "live syn_received",
         ],
     ),
+    scenario(
+        "rst_below_what_was_acked_after_a_gap",
+        "R has gone on behind what O acked, and O's RST is below all of it",
+        "O PA 1+10 1
+         O A 11 201
+         R PA 201+10 11
+         O A 11 211
+         O R 5 win=0",
+        &[
+            "rst_rejected by=originator verdict=old",
+            "live established bytes=10/10 seen=midstream",
+        ],
+    ),
+    scenario(
+        "repeated_ack_of_what_was_missed",
+        "R acks again what nobody saw: no challenge ACK to an RST elsewhere",
+        "open
+         O PA 1+100 1
+         R A 1 101
+         O PA 200001+100 1
+         R A 1 200101
+         R A 1 200101
+         O R 200050 win=0
+         wait 4s",
+        &[
+            "implausible",
+            "implausible",
+            "reset by=originator phase=first_data verdict=unverifiable \
+             cause=no_connection evidence=wire_weak",
+        ],
+    ),
+    scenario(
+        "rst_far_beyond_lone_payload",
+        "in doubt, and to Wireshark there was payload and an RST",
+        "O PA 1+10 1
+         O R 500 win=0",
+        &["live established completeness=40 seen=midstream"],
+    )
+    .needs_hooks(),
+    scenario(
+        "lone_fin_and_its_reset",
+        "to Wireshark an ACK, a FIN and an RST",
+        "O FA 1 1
+         O RA 2 1
+         wait 4s",
+        &[
+            "reset_after_own_fin by=originator phase=half_closed verdict=unverifiable \
+             cause=active_abort evidence=wire_weak completeness=52",
+        ],
+    ),
 ];
