@@ -14,4 +14,5 @@ pub mod cli;
 pub mod control;
 pub mod offline;
 pub mod policy;
+mod prefetch;
 pub mod report;

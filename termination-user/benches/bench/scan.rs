@@ -2,7 +2,10 @@
 //! (here), the expiry of a million TIME_WAITs (`expiry.rs`), and questions about
 //! them beside those who are asked otherwise (`ask.rs`).
 
-use std::time::{Duration, Instant};
+use std::{
+    hint::black_box,
+    time::{Duration, Instant},
+};
 
 use serde_json::{Value, json};
 use termination_common::policy::Timers;
@@ -44,10 +47,11 @@ pub(crate) fn run(options: &Options, quick: bool) -> Result<Value> {
 fn looks(rounds: u32, quick: bool) -> Result<Value> {
     let shifts: &[u32] = if quick { &[20] } else { &[20, 21, 22] };
     println!("one look at every slot for what is due (nothing is), ms of one processor,");
-    println!("median of {rounds} ± the farther end\n");
+    println!("median of {rounds} ± the farther end. floor: the same loads, and no question: every");
+    println!("fingerprint, and one word of each slot in use\n");
     println!(
-        "{:>10} {:>10} {:<14} {:>14} {:>14}",
-        "slots", "in use", "as", "ms", "ns/slot in use"
+        "{:>10} {:>10} {:<14} {:>13} {:>13} {:>14}",
+        "slots", "in use", "as", "ms", "floor", "ns/slot in use"
     );
     let mut rows = Vec::new();
     for &shift in shifts {
@@ -79,8 +83,12 @@ fn look(
     rows: &mut Vec<Value>,
 ) -> Result<()> {
     let table = &programs.loaded.table;
-    let mut samples = Vec::new();
+    let (mut samples, mut floor) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
+        let before = cpu_time();
+        let words = table.occupied().map(|slot| table.state(slot).0);
+        black_box(words.fold(0, |all, word| all ^ word));
+        floor.push(milliseconds(cpu_time() - before));
         let now = clock::monotonic()?;
         let before = cpu_time();
         let due = sweep::due(table, now, &Timers::DEFAULT);
@@ -94,9 +102,10 @@ fn look(
         .map(|ms| ms * 1e6 / f64::from(used))
         .collect();
     println!(
-        "{:>10} {used:>10} {what:<14} {:>14} {:>14}",
+        "{:>10} {used:>10} {what:<14} {:>13} {:>13} {:>14}",
         table.slots(),
         with_spread(&samples, 1),
+        with_spread(&floor, 1),
         if used == 0 {
             "-".to_owned()
         } else {
@@ -108,6 +117,7 @@ fn look(
         "in_use": used,
         "as": what,
         "milliseconds": spread_json(&samples),
+        "floor_milliseconds": spread_json(&floor),
     }));
     Ok(())
 }

@@ -5,7 +5,8 @@
 //! that. An entry keeps half of the hash, so that neither growth nor removal
 //! looks at a place.
 
-use super::{huge::Huge, place::prefetch};
+use super::huge::Huge;
+use crate::prefetch::prefetch;
 
 /// Entries at first.
 const SIZE: usize = 1 << 10;

@@ -9,7 +9,7 @@ use termination_common::{
 };
 
 use super::huge::Huge;
-use crate::control::kernel::plain::Plain;
+use crate::{control::kernel::plain::Plain, prefetch::prefetch};
 
 /// Key of the hash; a capture has no adversary to hide it from.
 const SEED: [u64; 2] = [0x243f_6a88_85a3_08d3, 0x1319_8a2e_0370_7344];
@@ -20,20 +20,6 @@ pub(super) const NEVER: u64 = u64::MAX;
 #[inline(always)]
 pub(super) const fn hash(tuple: &Tuple) -> u32 {
     (tuple.hash(SEED) >> 32) as u32
-}
-
-/// Has the processor fetch what will be read soon.
-#[inline(always)]
-pub(super) fn prefetch<T>(wanted: &T) {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: a prefetch reads nothing and faults never; the address is that
-    // of a reference besides.
-    unsafe {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(wanted).cast());
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = wanted;
 }
 
 /// A slot that starts on a cache line, so that its hot part is one.

@@ -6,7 +6,7 @@
 //! only if the slot's state word was the same, unlocked, before and after.
 
 use std::{
-    hint, io,
+    hint, io, iter,
     marker::PhantomData,
     os::fd::{AsFd, AsRawFd as _},
     ptr::NonNull,
@@ -20,10 +20,15 @@ use termination_common::{
 };
 
 use super::plain::Plain;
+use crate::prefetch::prefetch;
 
 /// Tries before a reader gives a slot up: a program holds the lock for well
 /// under a microsecond, unless its virtual CPU was taken away.
 const READ_TRIES: u32 = 4096;
+
+/// Lines between what a walk looks at and what it has fetched meanwhile: about as
+/// many misses as a processor has under way at once.
+const WALKS_AHEAD: u32 = 2;
 
 /// A BPF array with `BPF_F_MMAPABLE`, mapped read-only as `u64` words.
 #[derive(Debug)]
@@ -70,6 +75,7 @@ impl<T> Mapping<T> {
     }
 
     /// One word of one entry.
+    #[inline]
     fn word(&self, index: u32, word: usize) -> &AtomicU64 {
         assert!(
             index < self.entries && word < Self::WORDS,
@@ -85,6 +91,7 @@ impl<T> Mapping<T> {
 impl<T: Plain> Mapping<T> {
     /// A copy of one entry, word by word: consistent only if its writers were
     /// quiet meanwhile.
+    #[inline]
     fn copy(&self, index: u32) -> T {
         let mut copy = std::mem::MaybeUninit::<T>::uninit();
         let to = copy.as_mut_ptr().cast::<u64>();
@@ -150,15 +157,33 @@ impl Table {
         self.lines
     }
 
-    /// Slots of a line that hold something; a line is one cache line of
+    /// Slots of a line that hold something, as of now; a line is one cache line of
     /// fingerprints, so that empty regions cost an eighth of a look each.
+    #[inline]
     pub fn occupied_in(&self, line: u32) -> impl Iterator<Item = u32> {
-        (0..LINE)
-            .filter(move |&place| {
-                let fingerprint = self.fingerprints.word(line, place as usize);
-                fingerprint.load(Ordering::Relaxed) != 0
-            })
-            .map(move |place| line * LINE + place)
+        // Which are used is as good as random: one branch a slot in use, and none
+        // to be guessed for each place.
+        let mut places = (0..LINE).fold(0, |places, place| {
+            let fingerprint = self.fingerprints.word(line, place as usize);
+            places | u32::from(fingerprint.load(Ordering::Relaxed) != 0) << place
+        });
+        iter::from_fn(move || {
+            let place = (places != 0).then(|| places.trailing_zeros())?;
+            places &= places - 1;
+            Some(line * LINE + place)
+        })
+    }
+
+    /// A walk over the table is at this line: has the processor fetch the hot lines
+    /// of what it comes to soon.
+    #[inline]
+    pub fn walk_at(&self, line: u32) {
+        let ahead = line + WALKS_AHEAD;
+        if ahead < self.lines {
+            for slot in self.occupied_in(ahead) {
+                prefetch(self.hot.word(slot, 0));
+            }
+        }
     }
 
     /// Slots that hold something, as of when the iterator passes them.
@@ -170,16 +195,21 @@ impl Table {
     /// in pieces.
     pub fn occupied_from(&self, from: u32, to: u32) -> impl Iterator<Item = u32> {
         let lines = from / LINE..to.div_ceil(LINE).min(self.lines);
-        lines.flat_map(|line| self.occupied_in(line))
+        lines.flat_map(|line| {
+            self.walk_at(line);
+            self.occupied_in(line)
+        })
     }
 
     /// The state word of a slot; it may be locked.
+    #[inline]
     pub fn state(&self, slot: u32) -> Snapshot {
         Snapshot(self.hot.word(slot, 0).load(Ordering::Acquire))
     }
 
     /// Runs `read` between two equal, unlocked readings of the state word.
     /// `None` when a program kept the lock all the while.
+    #[inline]
     fn consistent<T>(&self, slot: u32, read: impl Fn() -> T) -> Option<T> {
         for _ in 0..READ_TRIES {
             let before = self.state(slot);
@@ -206,6 +236,7 @@ impl Table {
     }
 
     /// A consistent copy of the hot line alone.
+    #[inline]
     pub fn hot(&self, slot: u32) -> Option<Hot> {
         self.consistent(slot, || self.hot.copy(slot))
     }

@@ -91,6 +91,7 @@ enum Look {
     Busy,
 }
 
+#[inline]
 fn look(table: &Table, slot: u32, now: Tick, timers: &Timers) -> Look {
     let Some(hot) = table.hot(slot) else {
         return Look::Busy;
