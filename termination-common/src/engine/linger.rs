@@ -12,7 +12,7 @@ use crate::{
     policy::{Settings, setting},
     segment::{Flags, Segment, mark},
     serial::{after, before, latest},
-    slot::{Half, bit},
+    slot::{Half, Pending, bit},
     taxonomy::{Answer, Holder, Outcome, Sequel},
     time::Tick,
     tuple::Side,
@@ -57,13 +57,19 @@ pub fn step(flow: &mut Flow<'_>, segment: &Segment, settings: &Settings) -> Effe
 
 /// Without TIME_WAIT: a SYN opens a new connection, all else is a stray that
 /// prolongs the linger, within its bound.
+///
+/// The same SYN again is a copy, until a SYN-ACK that is none accepts it: some hosts
+/// ask again after an RST (Windows, up to four times), and some always with the same
+/// ISN.
 #[inline(always)]
 fn linger(flow: &mut Flow<'_>, segment: &Segment, settings: &Settings) -> Effects {
     let x = segment.side();
-    let opens = segment.flags.syn() && !segment.flags.ack() && !segment.flags.rst();
-    if opens {
-        let again = flow.half(x).is(bit::SYN) && flow.cold_half(x).isn == segment.seq;
-        if !again {
+    if segment.flags.syn() && !segment.flags.rst() {
+        let same = flow.half(x).is(bit::SYN) && flow.cold_half(x).isn == segment.seq;
+        if !segment.flags.ack() && !same {
+            return Effects(Effects::REOPEN);
+        }
+        if segment.flags.ack() && !same && keep_syn(flow, segment) {
             return Effects(Effects::REOPEN);
         }
     }
@@ -77,6 +83,31 @@ fn linger(flow: &mut Flow<'_>, segment: &Segment, settings: &Settings) -> Effect
         half.last = now;
     }
     Effects::event(Event::StraySegment)
+}
+
+/// The SYN-ACK acks the SYN of the connection that has ended: keeps that SYN, for the
+/// next begins with it.
+#[inline(always)]
+fn keep_syn(flow: &mut Flow<'_>, segment: &Segment) -> bool {
+    let y = segment.side() ^ 1;
+    let isn = flow.cold_half(y).isn;
+    let half = *flow.half(y);
+    if !half.is(bit::SYN) || segment.ack != isn.wrapping_add(1) {
+        return false;
+    }
+    let scale = half.is(bit::SCALE_KNOWN).then(|| half.shift() as u8);
+    let field = u32::from(half.window_max) << half.shift();
+    let window = if field > 0xffff {
+        u16::MAX
+    } else {
+        field as u16
+    };
+    flow.cold.pending = Pending {
+        value: isn,
+        at: half.last,
+        detail: pending::syn(y, 0, window, scale),
+    };
+    true
 }
 
 /// When the TIME_WAIT in this slot is over.

@@ -395,4 +395,68 @@ pub(super) const TABLE: &[Scenario] = &[
          R A 1 101",
         &["live established bytes=0/0 seen=one_sided"],
     ),
+    scenario(
+        "refused_and_asked_again",
+        "the same SYN again, as Windows sends it after an RST: accepted, it is a connection",
+        "O S 0 ws=7
+         R RA 0 1 win=0
+         wait 500ms
+         O S 0 ws=7
+         R SA 500 1 ws=7
+         O A 1 501
+         O PA 1+100 501
+         R A 501 101",
+        &[
+            "refused by=responder phase=syn_sent verdict=syn_sent_ok cause=no_listener evidence=wire_strong",
+            "stray_segment",
+            "established",
+            "live established bytes=100/0 segments=3/2 seen=whole history=ShADa",
+        ],
+    ),
+    scenario(
+        "refused_and_refused_again",
+        "one attempt, however often it is sent",
+        "O S 0 ws=7
+         R RA 0 1 win=0
+         wait 500ms
+         O S 0 ws=7
+         R RA 0 1 win=0",
+        &[
+            "refused by=responder phase=syn_sent verdict=syn_sent_ok cause=no_listener evidence=wire_strong",
+            "stray_segment",
+            "stray_segment",
+        ],
+    ),
+    scenario(
+        "aborted_and_asked_again",
+        "another SYN-ACK is another connection; the same again is a copy",
+        "O S 0
+         R SA 0 1
+         O A 1 1
+         R R 1 win=0
+         O S 0
+         R SA 0 1
+         R SA 7000 1
+         O A 1 7001",
+        &[
+            "established",
+            "handshake_aborted by=responder phase=established_no_data verdict=exact \
+             cause=handshake_rejected evidence=wire_strong",
+            "stray_segment",
+            "stray_segment",
+            "established",
+            "live established segments=2/1",
+        ],
+    ),
+    scenario(
+        "syn_ack_of_another_syn",
+        "a SYN-ACK that acks no SYN of this end opens nothing",
+        "O S 0
+         R RA 0 1 win=0
+         R SA 500 2",
+        &[
+            "refused by=responder phase=syn_sent verdict=syn_sent_ok cause=no_listener evidence=wire_strong",
+            "stray_segment",
+        ],
+    ),
 ];
