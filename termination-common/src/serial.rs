@@ -22,6 +22,13 @@ pub const fn after(a: u32, b: u32) -> bool {
     distance(a, b) > 0
 }
 
+/// [`before`] as a number, 1 or 0; of small numbers plainly whether `a` is less.
+/// Without a branch, of which the verifier would walk both ways.
+#[inline(always)]
+pub const fn is_before(a: u32, b: u32) -> u32 {
+    a.wrapping_sub(b) >> 31
+}
+
 /// `low <= x <= high`, going forward from `low`.
 #[inline(always)]
 pub const fn between(x: u32, low: u32, high: u32) -> bool {

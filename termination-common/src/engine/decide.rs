@@ -10,6 +10,9 @@ use crate::{
     slot::bit,
     state::fact,
     taxonomy::Verdict,
+    time::Tick,
+    tuple::Side,
+    verifier::blur,
 };
 
 use super::{
@@ -82,14 +85,29 @@ pub(super) fn decide(
                     if news && !flow.half(side ^ 1).is(bit::FIN) {
                         effects = Effects::event(Event::HalfClosed);
                     }
+                    has_answered(flow, side ^ 1, pending.at);
                 }
             }
         }
     }
+    flow.state.0 = blur(flow.state.0, segment.seq);
     if repeats {
         flow.pend_lesser(0, segment.tick(), kind::CHALLENGE | (x as u32) << 2);
     }
     effects
+}
+
+/// The ACK of `side` that was seen before what it acks: that end lives, and the other
+/// has its answer.
+#[inline(always)]
+fn has_answered(flow: &mut Flow<'_>, side: Side, at: Tick) {
+    let half = flow.half(side);
+    if half.is(bit::SEEN) {
+        half.segments = half.segments.saturating_add(1);
+        half.last = at;
+    }
+    flow.half(side ^ 1).bits &= !(bit::UNANSWERED | bit::PROBED);
+    flow.state = flow.state.without(fact::SUSPECTED);
 }
 
 /// A hole is filled by its sender, or the other end acks beyond it: then it

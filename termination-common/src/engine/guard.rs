@@ -22,7 +22,7 @@
 use crate::{
     policy::{Settings, setting},
     segment::{Flags, Segment},
-    serial::after,
+    serial::{after, is_before},
     slot::{Cold, Half, bit},
     state::{Snapshot, fact},
     taxonomy::{Verdict, vocabulary},
@@ -76,11 +76,6 @@ pub const fn concerns(segment: &Segment, settings: &Settings) -> bool {
 /// bring that about, for nobody else sends from here.
 #[inline(always)]
 pub fn listen(state: Snapshot, half: &[Half; 2], cold: &Cold, segment: &Segment) -> Snapshot {
-    /// 1 or 0: `a` is below `b`, serially or, of small numbers, plainly.
-    /// Without a branch, of which the verifier would walk both ways.
-    const fn below(a: u32, b: u32) -> u32 {
-        a.wrapping_sub(b) >> 31
-    }
     let side = segment.side();
     let half = &half[side & 1];
     let isn = cold.half[side & 1].isn;
@@ -88,12 +83,13 @@ pub fn listen(state: Snapshot, half: &[Half; 2], cold: &Cold, segment: &Segment)
     let flag = |bit: u8| u32::from(flags) >> bit.trailing_zeros() & 1;
     let (syn, ack, rst) = (flag(Flags::SYN), flag(Flags::ACK), flag(Flags::RST));
     let acked = u32::from(half.bits >> bit::ACK.trailing_zeros()) & 1;
-    let anew = syn & (below(segment.seq, isn) | below(isn, segment.seq) | (ack ^ 1) & acked);
+    let anew =
+        syn & (is_before(segment.seq, isn) | is_before(isn, segment.seq) | (ack ^ 1) & acked);
     // Far below is beyond: an end that lives acks nothing that old. And what was taken
     // in is known.
     let far = u32::from(half.acked.wrapping_sub(segment.ack) >> 30 != 0);
     let acks = ack & (far | acked ^ 1);
-    let offers = (syn ^ 1) & below(half.window_max.into(), segment.window.into());
+    let offers = (syn ^ 1) & is_before(half.window_max.into(), segment.window.into());
     let untaken = (anew | acks | offers) & (rst ^ 1) & segment.home;
     const { assert!(fact::UNTAKEN == 1 << 15) };
     Snapshot(state.0 | u64::from(untaken & 1) << 15)

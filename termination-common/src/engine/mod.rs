@@ -15,6 +15,7 @@ pub mod fast;
 pub mod guard;
 pub mod handshake;
 pub mod linger;
+pub mod missed;
 pub mod pending;
 pub mod plausible;
 pub mod reset;

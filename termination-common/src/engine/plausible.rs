@@ -6,10 +6,11 @@ use crate::{
     history::Letter,
     policy::Settings,
     segment::{Segment, mark},
-    serial::{after, before},
+    serial::{after, before, is_before},
     slot::bit,
     state::fact,
     tuple::Side,
+    verifier::blur,
 };
 
 use super::{
@@ -23,15 +24,17 @@ use super::{
 const DATAGRAM: u32 = 1 << 16;
 
 /// Why a segment is not plausible; 0 if it is.
-mod fault {
+pub(super) mod fault {
     /// Its sequence range is beyond the other end's window.
-    pub(super) const BEYOND: u32 = 1;
+    pub(in crate::engine) const BEYOND: u32 = 1;
     /// It acks what was never seen.
-    pub(super) const UNSEEN: u32 = 2;
+    pub(in crate::engine) const UNSEEN: u32 = 2;
     /// Anything else.
-    pub(super) const OTHER: u32 = 4;
+    pub(in crate::engine) const OTHER: u32 = 4;
     /// Its payload is beyond its sender's own FIN.
-    pub(super) const AFTER_FIN: u32 = 8;
+    pub(in crate::engine) const AFTER_FIN: u32 = 8;
+    /// It acks less than its sender's window allows.
+    pub(in crate::engine) const FAR_BEHIND: u32 = 16;
 }
 
 /// RFC 9293 3.10.7.4, RFC 5961 5.2: would the other end accept it?
@@ -64,7 +67,7 @@ pub(super) fn faults(flow: &mut Flow<'_>, segment: &Segment) -> u32 {
         if other.is(bit::SEEN) && after(segment.ack, other.sent) {
             faults |= fault::UNSEEN;
         } else if before(segment.ack, other.sent.wrapping_sub(window_max(&mine))) {
-            faults |= fault::OTHER;
+            faults |= fault::FAR_BEHIND;
         }
         // In the handshake an ack of less than the SYN is not old, but never
         // due: it draws an RST (RFC 9293 3.10.7.3, .4).
@@ -132,8 +135,8 @@ pub(super) fn exceptional(
     };
     // Any two segments may agree with each other alone, forged ones too. But not for
     // long: who gets them answers with what is seen to be true (RFC 9293 3.10.7.4).
-    let age = segment.tick().wrapping_sub(at).cast_signed();
-    let alone = age < settings.challenge.cast_signed();
+    let age = segment.tick().wrapping_sub(at);
+    let alone = blur(is_before(age, settings.challenge).into(), segment.seq) != 0;
     const FAR: u32 = fault::BEYOND | fault::UNSEEN;
     let far = faults & FAR == FAR;
     if far {
@@ -141,7 +144,7 @@ pub(super) fn exceptional(
     }
     let waits = alone && (far || flow.cold.pending.detail & pending::GAP_FAR != 0);
     let unseen = faults & fault::UNSEEN != 0;
-    if faults & fault::OTHER != 0 {
+    if faults & (fault::OTHER | fault::FAR_BEHIND) != 0 {
         return implausible;
     }
     // x acks what y was not seen to send; y may have claimed it. Or x claims more than
@@ -258,7 +261,7 @@ fn claimed_unseen(flow: &mut Flow<'_>, segment: &Segment, faults: u32) -> bool {
 
 /// Both ends agree that `side` has sent up to `end`: take their word.
 #[inline(always)]
-fn resynchronise(flow: &mut Flow<'_>, side: Side, end: u32) {
+pub(super) fn resynchronise(flow: &mut Flow<'_>, side: Side, end: u32) {
     flow.unpend();
     flow.state = flow.state.with(fact::GAPS);
     flow.note(Letter::Gap, side);

@@ -4,9 +4,9 @@ use crate::{
     counters::Event,
     history::Letter,
     policy::Settings,
-    segment::Segment,
-    serial::{after, before},
-    slot::bit,
+    segment::{Segment, mark},
+    serial::{after, before, is_before},
+    slot::{Half, bit},
     state::fact,
     taxonomy::{Cause, Ending, Evidence, Outcome, Verdict},
     tuple::Side,
@@ -235,6 +235,7 @@ fn classify(flow: &mut Flow<'_>, segment: &Segment, settings: &Settings, known: 
     let originator = flow.state.originator() == x;
     let established = flow.state.is(fact::ESTABLISHED);
     let reply = !segment.flags.ack();
+    let said = said(flow, segment, settings);
     let ending = if !established {
         let answered = if originator {
             other.is(bit::SYN)
@@ -247,22 +248,35 @@ fn classify(flow: &mut Flow<'_>, segment: &Segment, settings: &Settings, known: 
             (true, true) => Ending::HandshakeReset,
             (true, false) => Ending::Cancelled,
         }
-    } else if !originator && reply && only_syn_acks(flow, x) && segment.seq == mine.sent {
+    } else if !originator
+        && reply
+        && only_syn_acks(flow, x)
+        && segment.seq == mine.sent
+        && (said & QUIET == 0 || flow.cold_half(x).retransmits > 0)
+    {
+        // Who had no room for it would have repeated its SYN-ACK meanwhile.
         Ending::HandshakeAborted
     } else if mine.is(bit::FIN) {
         Ending::ResetAfterOwnFin
     } else if other.is(bit::FIN) {
         Ending::ResetAfterPeerFin
     } else if reply && other.is(bit::ACK) && segment.seq == other.acked && {
-        let quiet = segment.tick().wrapping_sub(mine.last).cast_signed();
-        let silent = mine.is(bit::SEEN) && quiet >= settings.silent.cast_signed();
-        other.bits & (bit::BACKLOG | bit::UNANSWERED) != 0 || silent
+        other.bits & (bit::BACKLOG | bit::UNANSWERED) != 0 || said == QUIET | ASKED
     } {
         Ending::HalfOpenDiscoveredByData
     } else {
         Ending::Reset
     };
-    let found = cause::of_reset(flow, segment, ending, verdict);
+    let mut found = cause::of_reset(flow, segment, ending, verdict);
+    if said == QUIET
+        && doubts == 0
+        && matches!(ending, Ending::Reset)
+        && reply
+        && !segment.has(mark::MPTCP)
+    {
+        // It answers nothing: nobody has said anything for a while.
+        found = None;
+    }
     let found = closing::cause(found, doubts, mine.is(bit::FIN));
     let evidence = match (found, sure) {
         (_, false) => Evidence::WireWeak,
@@ -271,6 +285,27 @@ fn classify(flow: &mut Flow<'_>, segment: &Segment, settings: &Settings, known: 
     };
     let finding = Outcome::packed_finding(ending, Some(verdict), found, evidence);
     place | blur(finding.into(), segment.seq) as u32
+}
+
+/// [`said`]: x has said nothing for a while.
+const QUIET: u32 = 1;
+/// [`said`]: y has, since, and just now: a reply would answer that.
+const ASKED: u32 = 2;
+
+/// What was said before an RST of x.
+#[inline(never)]
+fn said(flow: &Flow<'_>, segment: &Segment, settings: &Settings) -> u32 {
+    let x = segment.side();
+    let (mine, other) = (&flow.half[x & 1], &flow.half[(x ^ 1) & 1]);
+    let silent = |half: &Half| {
+        let silence = segment.tick().wrapping_sub(half.last);
+        is_before(silence, settings.silent) ^ 1
+    };
+    let seen = |half: &Half| u32::from(half.bits >> bit::SEEN.trailing_zeros()) & 1;
+    let quiet = seen(mine) & silent(mine);
+    let just_now = (is_before(other.last, mine.last) | silent(other)) ^ 1;
+    let asked = (seen(other) ^ 1) | just_now;
+    blur(((quiet * QUIET) | (asked * ASKED)).into(), segment.seq) as u32
 }
 
 /// R has sent nothing but SYN-ACKs.

@@ -5,17 +5,19 @@ use crate::{
     history::{self, Letter},
     policy::Settings,
     segment::{Segment, mark},
-    serial::{after, before, between, latest},
+    serial::{after, before, between, is_before, latest},
     slot::{Half, bit},
     state::fact,
     taxonomy::{By, Ending, Evidence, Holder, Outcome},
     tuple::Side,
+    verifier::blur,
 };
 
 use super::{
     Effects, Flow,
     decide::decide,
     handshake::settle,
+    missed::reconsidered,
     pending,
     plausible::{AGREED, exceptional, faults},
     since_first_fin, touch,
@@ -58,7 +60,12 @@ pub fn first(flow: &mut Flow<'_>, segment: &Segment) -> Effects {
 /// A segment of a live connection.
 #[inline(always)]
 pub fn step(flow: &mut Flow<'_>, segment: &Segment, settings: &Settings) -> Effects {
-    let faults = faults(flow, segment);
+    let mut faults = blur(faults(flow, segment).into(), segment.seq) as u32;
+    if faults != 0 {
+        faults = reconsidered(flow, segment, faults);
+    }
+    let faults = blur(faults.into(), segment.seq) as u32;
+    flow.state.0 = blur(flow.state.0, segment.seq);
     let mut effects = Effects::NONE;
     if faults != 0 || segment.has(mark::FRAGMENT) {
         effects = exceptional(flow, segment, settings, faults);
@@ -92,6 +99,31 @@ fn seen_at_last(flow: &mut Flow<'_>, x: Side) {
     flow.state = flow.state.without(fact::ONE_SIDED);
 }
 
+/// x has not been seen before. What the other end has acked by then was sent before: a
+/// probe, or a retransmission, is what is seen first.
+#[inline(never)]
+fn first_word(flow: &mut Flow<'_>, segment: &Segment) {
+    let x = segment.side();
+    let y = x ^ 1;
+    if !flow.half(x).is(bit::SYN) {
+        let other = flow.half(y);
+        let acked = u32::from(other.bits >> bit::ACK.trailing_zeros() & 1);
+        let more = other.acked.wrapping_sub(segment.seq);
+        let before = is_before(segment.seq, other.acked) & acked;
+        let sent = segment.seq.wrapping_add(more.wrapping_mul(before));
+        flow.half(x).sent = sent;
+        flow.cold_half(x).isn = sent.wrapping_sub(1);
+        // An ISN of 2^32 - 1 has S pass zero at once.
+        flow.half(x).wraps = u16::from(sent == 0);
+        if flow.half(y).is(bit::SYN) && !flow.state.is(fact::MIDSTREAM) {
+            // It acks a SYN and sends none: its SYN-ACK was missed.
+            flow.half(x).bits |= bit::SYN;
+            flow.state = flow.state.with(fact::GAPS);
+        }
+    }
+    seen_at_last(flow, x);
+}
+
 /// Applies a plausible segment.
 #[inline(always)]
 fn advance(flow: &mut Flow<'_>, segment: &Segment, settings: &Settings) -> Effects {
@@ -100,18 +132,7 @@ fn advance(flow: &mut Flow<'_>, segment: &Segment, settings: &Settings) -> Effec
     let flags = segment.flags;
     let fresh = !flow.half(x).is(bit::SEEN);
     if fresh {
-        if !flow.half(x).is(bit::SYN) {
-            flow.half(x).sent = segment.seq;
-            flow.cold_half(x).isn = segment.seq.wrapping_sub(1);
-            // An ISN of 2^32 - 1 has S pass zero at once.
-            flow.half(x).wraps = u16::from(segment.seq == 0);
-            if flow.half(y).is(bit::SYN) && !flow.state.is(fact::MIDSTREAM) {
-                // It acks a SYN and sends none: its SYN-ACK was missed.
-                flow.half(x).bits |= bit::SYN;
-                flow.state = flow.state.with(fact::GAPS);
-            }
-        }
-        seen_at_last(flow, x);
+        first_word(flow, segment);
     }
     if flags.ack() && !flow.half(y).is(bit::SEEN) {
         infer(flow, segment);
@@ -334,10 +355,15 @@ pub(super) fn take_fin(flow: &mut Flow<'_>, side: Side, fin: u32, acks: bool, se
     if flow.half(other).is(bit::FIN) {
         flow.cold.fin_to_fin = since_first_fin(flow, segment);
         if !acks {
-            flow.state = flow.state.with(fact::SIMULTANEOUS);
+            // Acked before it was seen, and so it was the first, if the acks tell.
+            let acked = has_acked(flow, other, fin);
+            let first = fact::FIRST_FIN * side as u64;
+            let turned = (flow.state.0 ^ first) & (fact::FIRST_FIN * u64::from(acked));
+            let crossed = fact::SIMULTANEOUS * u64::from(acked ^ 1);
+            flow.state.0 = (flow.state.0 ^ turned) | crossed;
         }
     } else {
-        let first = if side == 0 { 0 } else { fact::FIRST_FIN };
+        let first = fact::FIRST_FIN * side as u64;
         flow.state = flow.state.without(fact::FIRST_FIN).with(fact::FIN | first);
         flow.cold.turned_at = segment.time;
         // From here on the edges hold timestamps.
@@ -347,11 +373,16 @@ pub(super) fn take_fin(flow: &mut Flow<'_>, side: Side, fin: u32, acks: bool, se
     if segment.side() == side && segment.has(mark::TIMESTAMPS) {
         flow.cold_half(side).edge = segment.tsval;
     }
-    // Acked before it was seen: possible while its end was only inferred.
-    let half = *flow.half(other);
-    if half.is(bit::ACK) && after(half.acked, fin) {
+    if has_acked(flow, other, fin) != 0 {
         flow.half(side).bits |= bit::FIN_ACKED;
     }
+}
+
+/// 1 if `side` has acked more than `number`, else 0; without a branch.
+#[inline(always)]
+fn has_acked(flow: &mut Flow<'_>, side: Side, number: u32) -> u32 {
+    let half = flow.half(side);
+    is_before(number, half.acked) & u32::from(half.bits >> bit::ACK.trailing_zeros() & 1)
 }
 
 /// Both FINs acked: the connection has closed.

@@ -86,9 +86,9 @@ pub(super) const TABLE: &[Scenario] = &[
         "ack_far_beyond_a_gap",
         "what is beyond the window does not bear out the ack of a gap",
         "O FA 1 1
-         R A -61 2
-         O A 2 1
-         R A 1000000 2",
+         R A 1 2
+         O A 2 101
+         R A 1000000 1",
         &[
             "implausible",
             "implausible",
@@ -191,15 +191,16 @@ pub(super) const TABLE: &[Scenario] = &[
         "gap_closed_by_its_sender",
         "what goes on beyond the gap needs nobody to bear it out; what follows \
          its FIN does",
-        "O A 1 1
+        "R A 1 1
+         O A 1 1
          R A 1 101
          O FA 201 1
          O PA 202+50 1",
         &[
             "implausible",
             "implausible",
-            "live half_closed bytes=200/0 segments=2/0 segments_after=0/0 \
-             seen=midstream+gaps history=AF",
+            "live half_closed bytes=200/0 segments=2/1 segments_after=0/0 \
+             seen=midstream+gaps history=^aAF",
         ],
     ),
     scenario(

@@ -69,4 +69,45 @@ pub(super) const TABLE: &[Scenario] = &[
             "time_wait expired restarts=0/0 answer=silence",
         ],
     ),
+    scenario(
+        "acks_before_what_they_ack",
+        "whoever has acked all of it has answered, in whatever order that is seen",
+        "open
+         O PA 1+100 1
+         O PA 1+100 1
+         R A 1 201
+         O PA 101+100 1
+         wait 400s",
+        &[
+            "implausible",
+            "live established bytes=200/0 segments=5/2 retransmits=1/0 unanswered=0/0",
+        ],
+    ),
+    scenario(
+        "first_fin_seen_last",
+        "the other acks it: by acks, not by time",
+        "open
+         O FA 1 2
+         R A 2 2
+         R FA 1 1",
+        &[
+            "implausible",
+            "implausible",
+            "graceful by=responder phase=closing holder=responder",
+        ],
+    ),
+    scenario(
+        "rst_behind_a_forged_fin",
+        "who does not know what is next forges both, and gains nothing",
+        "open
+         O PA 1+300 1
+         O FA 5000 101
+         O R 5001 win=0
+         O PA 301+100 1",
+        &[
+            "implausible",
+            "rst_rejected by=originator verdict=in_window",
+            "live established bytes=400/0",
+        ],
+    ),
 ];

@@ -3,6 +3,7 @@
 
 mod after;
 mod agreed;
+mod attached;
 mod attempts;
 mod claims;
 mod closes;
@@ -103,6 +104,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Scenario> {
         agreed::TABLE,
         claims::TABLE,
         late::TABLE,
+        attached::TABLE,
     ]
     .into_iter()
     .flatten()

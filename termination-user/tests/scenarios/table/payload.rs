@@ -53,13 +53,13 @@ pub(super) const TABLE: &[Scenario] = &[
         &["live established retransmits=1/0"],
     ),
     scenario(
-        "ack_where_a_keepalive_would_be",
-        "its sender has sent no more than that, so it asks nothing",
+        "keepalive_is_the_first_word",
+        "below what the other end had acked by then: it asks, and nobody answers",
         "O PA 1+1336 1
          R A 0 2
          R A 0 2
          wait 312s",
-        &["live established"],
+        &["half_open_silent by=originator phase=midstream bytes=1336/0"],
     ),
     scenario(
         "old_ack_asks_nothing",
@@ -160,12 +160,12 @@ pub(super) const TABLE: &[Scenario] = &[
     ),
     scenario(
         "fin_below_what_was_acked_at_first",
-        "an ack beyond the FIN came before it, when its end was a guess",
+        "the other FIN acks it, and so it was the first, however late it is seen",
         "R A 1 1
          O FA 2743+54 1
          R FA 0 1
          wait 64s",
-        &["graceful_unconfirmed by=both phase=closing"],
+        &["graceful_unconfirmed by=responder phase=closing"],
     ),
     scenario(
         "fin_again_is_no_payload_again",

@@ -448,4 +448,27 @@ pub(super) const TABLE: &[Scenario] = &[
              cause=no_connection evidence=wire_weak",
         ],
     ),
+    scenario(
+        "bare_rst_out_of_silence",
+        "it answers nothing: no data has found a restarted host",
+        "open
+         O PA 1+100 1
+         R PA 1+100 101
+         O A 101 101
+         wait 350s
+         R R 101 win=0",
+        &["reset by=responder phase=transfer verdict=exact"],
+    ),
+    scenario(
+        "data_into_a_long_unused_handshake",
+        "a server without room for it had repeated its SYN-ACK: it has lost its state",
+        "open
+         wait 400s
+         O PA 1+100 1
+         R R 1 win=0",
+        &[
+            "half_open_discovered_by_data by=responder phase=first_data verdict=exact \
+             cause=no_connection evidence=wire_strong",
+        ],
+    ),
 ];

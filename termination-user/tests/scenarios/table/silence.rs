@@ -293,4 +293,18 @@ pub(super) const TABLE: &[Scenario] = &[
          wait 301s",
         &["fin_unanswered by=responder phase=half_closed seen=midstream"],
     ),
+    scenario(
+        "keepalive_with_a_byte_after_a_fin",
+        "in the FIN's place: it asks, and is neither payload nor forged",
+        "open
+         O FA 1 1
+         R A 1 2
+         wait 75s
+         O PA 1+1 1
+         R A 1 2",
+        &[
+            "half_closed",
+            "live half_closed bytes=0/0 segments=4/3 retransmits=0/0 unanswered=0/0",
+        ],
+    ),
 ];
