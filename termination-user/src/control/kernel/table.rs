@@ -177,7 +177,7 @@ impl Table {
     /// A walk over the table is at this line: has the processor fetch the hot lines
     /// of what it comes to soon.
     #[inline]
-    pub fn walk_at(&self, line: u32) {
+    fn walk_at(&self, line: u32) {
         let ahead = line + WALKS_AHEAD;
         if ahead < self.lines {
             for slot in self.occupied_in(ahead) {
