@@ -20,6 +20,12 @@ pub mod ethertype {
     pub const MPLS_UPSTREAM: u16 = 0x8848;
     /// PPPoE session stage.
     pub const PPPOE: u16 = 0x8864;
+    /// 802.1ah service instance tag: a whole frame behind four bytes.
+    pub const BACKBONE: u16 = 0x88e7;
+    /// VN-Tag of a port extender.
+    pub const VN_TAG: u16 = 0x8926;
+    /// 802.1BR tag of a port extender.
+    pub const E_TAG: u16 = 0x893f;
     /// Ethernet inside GRE or GENEVE (transparent Ethernet bridging).
     pub const BRIDGED: u16 = 0x6558;
 }
@@ -56,7 +62,12 @@ pub fn by_ethertype<B: Bytes>(
     match ethertype {
         ethertype::IPV4 => ip::ipv4(bytes, offset, context, segment),
         ethertype::IPV6 => ip::ipv6(bytes, offset, context, segment),
-        ethertype::MPLS | ethertype::MPLS_UPSTREAM | ethertype::PPPOE => Err(Skip::Encapsulated),
+        ethertype::MPLS
+        | ethertype::MPLS_UPSTREAM
+        | ethertype::PPPOE
+        | ethertype::BACKBONE
+        | ethertype::VN_TAG
+        | ethertype::E_TAG => Err(Skip::Encapsulated),
         _ => Err(Skip::NotIp),
     }
 }

@@ -22,23 +22,37 @@ impl Follow {
     pub const PPPOE: u16 = 1 << 1;
     /// IPv4 or IPv6 directly in either (RFC 2003, RFC 4213, RFC 2473).
     pub const IP_IN_IP: u16 = 1 << 2;
-    /// GRE (RFC 2784, RFC 2890), PPTP's (RFC 2637), ERSPAN types I and II.
+    /// GRE (RFC 2784, RFC 2890), PPTP's (RFC 2637), ERSPAN types I and II; also in
+    /// UDP (RFC 8086), port 4754.
     pub const GRE: u16 = 1 << 3;
     /// VXLAN (RFC 7348), on UDP port 4789 or Linux's old default, 8472.
     pub const VXLAN: u16 = 1 << 4;
     /// GENEVE (RFC 8926), on UDP port 6081.
     pub const GENEVE: u16 = 1 << 5;
-    /// Teredo (RFC 4380), on UDP port 3544.
+    /// Teredo (RFC 4380): to and from a server, on UDP port 3544; to and from a
+    /// relay or another client, on any.
     pub const TEREDO: u16 = 1 << 6;
+    /// What bridges put in front of a customer's frame: 802.1ah, and the tags of
+    /// port extenders (802.1BR, VN-Tag).
+    pub const BRIDGE: u16 = 1 << 7;
+    /// GTP-U (3GPP TS 29.281), on UDP port 2152.
+    pub const GTP: u16 = 1 << 8;
 
     /// None.
     pub const NONE: Self = Self(0);
     /// Those that carry a customer's line: the packet is whole, and there is no
     /// second pair of addresses outside.
-    pub const LINK: Self = Self(Self::MPLS | Self::PPPOE);
+    pub const LINK: Self = Self(Self::MPLS | Self::PPPOE | Self::BRIDGE);
     /// All.
-    pub const ALL: Self =
-        Self(Self::LINK.0 | Self::IP_IN_IP | Self::GRE | Self::VXLAN | Self::GENEVE | Self::TEREDO);
+    pub const ALL: Self = Self(
+        Self::LINK.0
+            | Self::IP_IN_IP
+            | Self::GRE
+            | Self::VXLAN
+            | Self::GENEVE
+            | Self::TEREDO
+            | Self::GTP,
+    );
 
     #[inline(always)]
     const fn has(self, bit: u16) -> bool {
@@ -50,14 +64,21 @@ impl Follow {
 const LAYERS: u32 = 8;
 /// Labels of an MPLS stack that are followed.
 const LABELS: usize = 8;
+/// Extension headers of GTP-U that are followed.
+const EXTENSIONS: usize = 4;
 
 /// UDP ports (IANA, but for the second).
 mod port {
     pub(super) const VXLAN: u16 = 4789;
     pub(super) const VXLAN_LINUX: u16 = 8472;
     pub(super) const GENEVE: u16 = 6081;
+    pub(super) const GTP: u16 = 2152;
+    pub(super) const GRE: u16 = 4754;
     pub(super) const TEREDO: u16 = 3544;
 }
+
+/// The first 32 bits of every Teredo client's address (RFC 4380 2.6).
+const TEREDO_PREFIX: u32 = 0x2001_0000;
 
 /// GRE protocol types beyond the EtherTypes.
 mod gre {
@@ -145,6 +166,9 @@ fn step<B: Bytes>(bytes: B, (offset, kind): Place, follow: Follow) -> Option<Pla
             return labels(bytes, offset);
         }
         ethertype::PPPOE if follow.has(Follow::PPPOE) => return pppoe(bytes, offset),
+        ethertype::BACKBONE if follow.has(Follow::BRIDGE) => return bridged(bytes, offset + 4),
+        ethertype::VN_TAG if follow.has(Follow::BRIDGE) => return tagged(bytes, offset + 4),
+        ethertype::E_TAG if follow.has(Follow::BRIDGE) => return tagged(bytes, offset + 6),
         ethertype::IPV4 => v4_upper(&bytes.array(offset)?, offset).ok()?,
         ethertype::IPV6 => {
             let [next] = bytes.array(offset + 6)?;
@@ -165,11 +189,17 @@ fn step<B: Bytes>(bytes: B, (offset, kind): Place, follow: Follow) -> Option<Pla
     }
 }
 
+/// What the EtherType at `offset` says.
+#[inline(always)]
+fn tagged<B: Bytes>(bytes: B, offset: usize) -> Option<Place> {
+    let kind = bytes.array(offset)?;
+    Some((offset + 2, u16::from_be_bytes(kind)))
+}
+
 /// The Ethernet frame at `offset`.
 #[inline(always)]
 fn bridged<B: Bytes>(bytes: B, offset: usize) -> Option<Place> {
-    let kind = bytes.array(offset + ETHERNET - 2)?;
-    Some((offset + ETHERNET, u16::from_be_bytes(kind)))
+    tagged(bytes, offset + ETHERNET - 2)
 }
 
 /// The IP packet at `offset`, by its version.
@@ -281,13 +311,64 @@ fn udp<B: Bytes>(bytes: B, offset: usize, follow: Follow) -> Option<Place> {
             let options = usize::from(first & 0x3f) * 4;
             return typed(bytes, inner + 8 + options, be16(&header, 2));
         }
+        port::GRE if follow.has(Follow::GRE) => return generic(bytes, inner),
         _ => {}
     }
-    // A Teredo client answers from any port: either end will do.
-    if follow.has(Follow::TEREDO) && ports.contains(&port::TEREDO) {
+    // Who answers may do so to any port.
+    if follow.has(Follow::GTP) && ports.contains(&port::GTP) {
+        return user_plane(bytes, inner);
+    }
+    if !follow.has(Follow::TEREDO) {
+        return None;
+    }
+    // A client answers a server from any port.
+    if ports.contains(&port::TEREDO) {
         return teredo(bytes, inner);
     }
-    None
+    let length = u32::from(be16(&header, 4)).saturating_sub(8);
+    is_of_a_client(bytes, inner, length).then_some((inner, ethertype::IPV6))
+}
+
+/// A datagram of so many bytes, at `offset`, is an IPv6 packet of a Teredo client or
+/// to one; trailers may follow it (RFC 6081 4).
+#[inline(always)]
+fn is_of_a_client<B: Bytes>(bytes: B, offset: usize, length: u32) -> bool {
+    let Some([first, second, source, _, _, _, destination]) = bytes.words::<7>(offset) else {
+        return false;
+    };
+    first >> 28 == 6
+        && (second >> 16) + 40 <= length
+        && (source == TEREDO_PREFIX || destination == TEREDO_PREFIX)
+}
+
+/// GTP-U (3GPP TS 29.281 5.1, 5.2): version 1, a user's packet.
+#[inline(always)]
+fn user_plane<B: Bytes>(bytes: B, mut offset: usize) -> Option<Place> {
+    const EXTENDED: u8 = 0x04;
+    const OPTIONAL: u8 = 0x07;
+    const PACKET: u8 = 0xff;
+    let [flags, kind] = bytes.array(offset)?;
+    if flags & 0xf0 != 0x30 || kind != PACKET {
+        return None;
+    }
+    offset += 8;
+    if flags & OPTIONAL == 0 {
+        return by_version(bytes, offset);
+    }
+    offset += 4;
+    for _ in 0..EXTENSIONS {
+        // What comes next is in the last byte before it.
+        let [next] = bytes.array(offset - 1)?;
+        if flags & EXTENDED == 0 || next == 0 {
+            break;
+        }
+        let [words] = bytes.array(offset)?;
+        if words == 0 {
+            return None;
+        }
+        offset = bytes.forget(offset + usize::from(words) * 4, u32::from(next));
+    }
+    by_version(bytes, offset)
 }
 
 /// Teredo: authentication and origin indication may come first (RFC 4380

@@ -47,7 +47,7 @@ pub(super) struct Arguments {
     /// Network namespace of the interfaces: a name under /run/netns or a path
     #[arg(long, value_name = "NAME")]
     netns: Option<String>,
-    /// Look into tunnels: IP in IP, GRE, VXLAN, GENEVE, Teredo, MPLS, PPPoE
+    /// Look into tunnels: IP in IP, GRE, VXLAN, GENEVE, GTP-U, Teredo, MPLS, PPPoE
     #[arg(long)]
     tunnels: bool,
     /// Outlive this process: what is attached stays and goes on counting when it

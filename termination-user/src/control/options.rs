@@ -70,7 +70,7 @@ pub struct RunOptions {
     /// Room for this many bytes of records that user space has not read yet,
     /// rounded up to a power of two.
     pub ring_bytes: u32,
-    /// Look into tunnels: IP in IP, GRE, VXLAN, GENEVE, Teredo, MPLS, PPPoE.
+    /// Look into tunnels: IP in IP, GRE, VXLAN, GENEVE, GTP-U, Teredo, MPLS, PPPoE.
     pub tunnels: bool,
     /// How much is tracked; `None`: as the policy says, or every segment.
     pub level: Option<Level>,

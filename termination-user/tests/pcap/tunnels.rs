@@ -7,6 +7,8 @@ use crate::scratch::{START, endings, pcap};
 
 const INNER: (&str, &str) = ("192.168.1.1:40000", "192.168.1.2:80");
 const INNER6: (&str, &str) = ("[2001:db8::1]:40000", "[2001:db8::2]:80");
+/// A Teredo client's address (RFC 4380 4).
+const CLIENT: &str = "2001:0:c000:201:0:1234:3fff:fdfe";
 
 fn inner() -> Frame {
     Frame::v4(INNER.0, INNER.1).tcp(Flags::SYN).seq(1)
@@ -63,6 +65,10 @@ fn tunnels_are_followed_if_asked() {
     let whole = inner().build();
     let bare = inner().raw().build();
     let bare6 = inner6().raw().build();
+    let teredo = Frame::v6(&format!("[{CLIENT}]:40000"), INNER6.1)
+        .tcp(Flags::SYN)
+        .raw()
+        .build();
     for (name, frame, originator) in [
         ("IPv4 in IPv4", ip(4, &bare), "192.168.1.1"),
         ("IPv6 in IPv4", ip(41, &bare6), "2001:db8::1"),
@@ -98,6 +104,13 @@ fn tunnels_are_followed_if_asked() {
             udp(3544, &[0, 0, 1, 2, 3, 4, 5, 6], &bare6),
             "2001:db8::1",
         ),
+        ("Teredo, relay", udp(3545, &[], &teredo), CLIENT),
+        (
+            "GTP-U",
+            udp(2152, &[0x32, 255, 0, 0, 0, 0, 0, 1, 0, 7, 0, 0], &bare),
+            "192.168.1.1",
+        ),
+        ("GRE in UDP", udp(4754, &[0, 0, 8, 0], &bare), "192.168.1.1"),
         (
             "GRE in IP in IP",
             ip(4, &gre(&[0, 0, 8, 0], &bare)[14..]),
@@ -106,6 +119,27 @@ fn tunnels_are_followed_if_asked() {
     ] {
         let expected = [Some(originator.to_owned()), None];
         assert_eq!(seen(&frame), expected, "{name}");
+    }
+}
+
+#[test]
+fn what_only_resembles_a_tunnel_is_none() {
+    let bare6 = inner6().raw().build();
+    let mut longer = Frame::v6(&format!("[{CLIENT}]:40000"), INNER6.1)
+        .tcp(Flags::SYN)
+        .raw()
+        .build();
+    // One byte more than the datagram has.
+    longer[5] += 1;
+    for (name, frame) in [
+        ("IPv6 of others in UDP", udp(3545, &[], &bare6)),
+        (
+            "GTP-U's own words",
+            udp(2152, &[0x30, 1, 0, 0, 0, 0, 0, 1], &bare6),
+        ),
+        ("longer than its datagram", udp(3545, &[], &longer)),
+    ] {
+        assert_eq!(seen(&frame), [None, None], "{name}");
     }
 }
 
@@ -124,6 +158,18 @@ fn the_line_itself_is_always_followed() {
         (
             "PPPoE, short protocol",
             session(&[&[0x21], &bare[..]].concat()),
+        ),
+        (
+            "802.1ah",
+            ethernet(0x88e7, &[&[0, 0, 0, 9], &inner().build()[..]].concat()),
+        ),
+        (
+            "VN-Tag",
+            ethernet(0x8926, &[&[0, 1, 0, 2, 8, 0], &bare[..]].concat()),
+        ),
+        (
+            "802.1BR",
+            ethernet(0x893f, &[&[0, 1, 0, 2, 0, 0, 8, 0], &bare[..]].concat()),
         ),
         ("VLAN", inner().vlan(7).build()),
         ("QinQ", inner().tag(0x88a8, 7).vlan(8).build()),

@@ -23,7 +23,7 @@ fn outer(protocol: u8, rest: &[u8]) -> Vec<u8> {
 fn udp(port: u16, rest: &[u8]) -> Vec<u8> {
     let mut header = vec![0x30, 0x39];
     header.extend(port.to_be_bytes());
-    header.extend([0; 4]);
+    header.extend([0xff, 0xff, 0, 0]);
     header.extend(rest);
     outer(17, &header)
 }
@@ -33,6 +33,10 @@ fn tunnels_are_peeled_when_asked_for() {
     let inner = Frame::v4("10.0.0.1:1", "10.0.0.2:2").payload(5);
     let (bridged, raw) = (inner.build(), inner.raw().build());
     let six = Frame::v6(A6, B6).raw().payload(5).build();
+    let client = Frame::v6(A6, "[2001:0:c000:201::1]:80")
+        .raw()
+        .payload(5)
+        .build();
     let cases = [
         (
             Follow::MPLS,
@@ -104,6 +108,17 @@ fn tunnels_are_peeled_when_asked_for() {
         (
             Follow::TEREDO,
             wrapped(0x0800, &udp(3544, &[0, 0, 1, 2, 3, 4, 5, 6]), &six),
+        ),
+        (Follow::TEREDO, wrapped(0x0800, &udp(3545, &[]), &client)),
+        (
+            Follow::GRE,
+            wrapped(0x0800, &udp(4754, &[0, 0, 8, 0]), &raw),
+        ),
+        (Follow::BRIDGE, wrapped(0x88e7, &[0, 0, 0, 9], &bridged)),
+        (Follow::BRIDGE, wrapped(0x8926, &[0, 1, 0, 2, 8, 0], &raw)),
+        (
+            Follow::BRIDGE,
+            wrapped(0x893f, &[0, 1, 0, 2, 0, 0, 8, 0], &raw),
         ),
     ];
     for (index, (bit, frame)) in cases.iter().enumerate() {

@@ -47,7 +47,7 @@ pub(super) struct Arguments {
     /// One line for each ending and event instead of the summary
     #[arg(long)]
     events: bool,
-    /// Look into tunnels: IP in IP, GRE, VXLAN, GENEVE, Teredo
+    /// Look into tunnels: IP in IP, GRE, VXLAN, GENEVE, GTP-U, Teredo
     #[arg(long)]
     tunnels: bool,
     /// Policy file (TOML)
