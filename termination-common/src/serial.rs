@@ -29,6 +29,12 @@ pub const fn is_before(a: u32, b: u32) -> u32 {
     a.wrapping_sub(b) >> 31
 }
 
+/// 1 if it is, else 0; without a branch, too.
+#[inline(always)]
+pub const fn is_zero(value: u32) -> u32 {
+    ((value | value.wrapping_neg()) >> 31) ^ 1
+}
+
 /// `low <= x <= high`, going forward from `low`.
 #[inline(always)]
 pub const fn between(x: u32, low: u32, high: u32) -> bool {

@@ -81,6 +81,12 @@ impl Half {
         self.bits & bits == bits
     }
 
+    /// 1 if this one of its bits is set, else 0; without a branch.
+    #[inline(always)]
+    pub const fn flag(&self, bit: u16) -> u32 {
+        (self.bits >> bit.trailing_zeros()) as u32 & 1
+    }
+
     /// Shift count of the window field.
     #[inline(always)]
     pub const fn shift(&self) -> u32 {

@@ -119,6 +119,7 @@ fn fill(flow: &mut Flow<'_>, segment: &Segment) {
     let end = segment.end();
     if segment.side() != side {
         if segment.flags.ack() && after(segment.ack, start) {
+            flow.state = flow.state.with(fact::GAPS);
             flow.note(Letter::Gap, side);
             flow.unpend();
         }

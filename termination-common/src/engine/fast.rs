@@ -60,7 +60,7 @@ pub fn step(half: &mut [Half; 2], segment: &Fast) -> bool {
     if segment.payload == 0 {
         let probe = segment.seq == other.acked.wrapping_sub(1) && before(segment.seq, mine.sent);
         let repeats = segment.seq == mine.sent && segment.ack == mine.acked;
-        if bits & bit::PURE_ACK == 0 || probe || repeats {
+        if bits & bit::PURE_ACK == 0 || probe || repeats || after(segment.seq, mine.sent) {
             return false;
         }
     } else {

@@ -82,7 +82,7 @@ pub fn listen(state: Snapshot, half: &[Half; 2], cold: &Cold, segment: &Segment)
     let flags = segment.flags.0;
     let flag = |bit: u8| u32::from(flags) >> bit.trailing_zeros() & 1;
     let (syn, ack, rst) = (flag(Flags::SYN), flag(Flags::ACK), flag(Flags::RST));
-    let acked = u32::from(half.bits >> bit::ACK.trailing_zeros()) & 1;
+    let acked = half.flag(bit::ACK);
     let anew =
         syn & (is_before(segment.seq, isn) | is_before(isn, segment.seq) | (ack ^ 1) & acked);
     // Far below is beyond: an end that lives acks nothing that old. And what was taken

@@ -97,11 +97,7 @@ fn keep_syn(flow: &mut Flow<'_>, segment: &Segment) -> bool {
     }
     let scale = half.is(bit::SCALE_KNOWN).then(|| half.shift() as u8);
     let field = u32::from(half.window_max) << half.shift();
-    let window = if field > 0xffff {
-        u16::MAX
-    } else {
-        field as u16
-    };
+    let window = field.min(0xffff) as u16;
     flow.cold.pending = Pending {
         value: isn,
         at: half.last,

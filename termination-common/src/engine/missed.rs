@@ -3,6 +3,7 @@
 
 use crate::{
     segment::{Flags, Segment},
+    serial::is_zero,
     slot::bit,
     tuple::Side,
     verifier::blur,
@@ -66,12 +67,6 @@ pub(super) fn reconsidered(flow: &mut Flow<'_>, segment: &Segment, faults: u32) 
         }
     }
     left
-}
-
-/// 1 if it is, else 0; without a branch.
-#[inline(always)]
-const fn is_zero(value: u32) -> u32 {
-    ((value | value.wrapping_neg()) >> 31) ^ 1
 }
 
 /// Both ends' bits and largest windows; how far ahead of N the segment ends and how far

@@ -255,6 +255,9 @@ fn claimed_unseen(flow: &mut Flow<'_>, segment: &Segment, faults: u32) -> bool {
         let fin = segment.ack.wrapping_sub(1);
         let acks = known && after(ack, flow.cold_half(x).fin);
         take_fin(flow, y, fin, acks, segment);
+    } else if !fragment && segment.ack != gap.value {
+        // What it claims beyond that may be acked yet, and its FIN with it.
+        flow.state = flow.state.with(fact::PENDING);
     }
     true
 }

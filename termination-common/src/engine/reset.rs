@@ -301,10 +301,9 @@ fn said(flow: &Flow<'_>, segment: &Segment, settings: &Settings) -> u32 {
         let silence = segment.tick().wrapping_sub(half.last);
         is_before(silence, settings.silent) ^ 1
     };
-    let seen = |half: &Half| u32::from(half.bits >> bit::SEEN.trailing_zeros()) & 1;
-    let quiet = seen(mine) & silent(mine);
+    let quiet = mine.flag(bit::SEEN) & silent(mine);
     let just_now = (is_before(other.last, mine.last) | silent(other)) ^ 1;
-    let asked = (seen(other) ^ 1) | just_now;
+    let asked = (other.flag(bit::SEEN) ^ 1) | just_now;
     blur(((quiet * QUIET) | (asked * ASKED)).into(), segment.seq) as u32
 }
 

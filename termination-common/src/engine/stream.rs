@@ -5,7 +5,7 @@ use crate::{
     history::{self, Letter},
     policy::Settings,
     segment::{Segment, mark},
-    serial::{after, before, between, is_before, latest},
+    serial::{after, before, between, is_before, is_zero, latest},
     slot::{Half, bit},
     state::fact,
     taxonomy::{By, Ending, Evidence, Holder, Outcome},
@@ -106,10 +106,8 @@ fn first_word(flow: &mut Flow<'_>, segment: &Segment) {
     let x = segment.side();
     let y = x ^ 1;
     if !flow.half(x).is(bit::SYN) {
-        let other = flow.half(y);
-        let acked = u32::from(other.bits >> bit::ACK.trailing_zeros() & 1);
-        let more = other.acked.wrapping_sub(segment.seq);
-        let before = is_before(segment.seq, other.acked) & acked;
+        let more = flow.half(y).acked.wrapping_sub(segment.seq);
+        let before = has_acked(flow, y, segment.seq);
         let sent = segment.seq.wrapping_add(more.wrapping_mul(before));
         flow.half(x).sent = sent;
         flow.cold_half(x).isn = sent.wrapping_sub(1);
@@ -148,6 +146,13 @@ fn advance(flow: &mut Flow<'_>, segment: &Segment, settings: &Settings) -> Effec
         && segment.seq == mine.sent
         && segment.ack == mine.acked;
 
+    let whole = flow.state.0 & (fact::ESTABLISHED | fact::MIDSTREAM | fact::PENDING);
+    if after(segment.seq, mine.sent) && !fresh && whole == fact::ESTABLISHED {
+        let length = segment.seq.wrapping_sub(mine.sent);
+        flow.pend(mine.sent, segment.tick(), pending::hole(x, length));
+    }
+    flow.state.0 = blur(flow.state.0, segment.seq);
+
     let mut bits = mine.bits;
     let mut retransmission = false;
     let mut probe = false;
@@ -170,11 +175,6 @@ fn advance(flow: &mut Flow<'_>, segment: &Segment, settings: &Settings) -> Effec
             } else {
                 bits & !bit::BACKLOG
             };
-            let whole = flow.state.0 & (fact::ESTABLISHED | fact::MIDSTREAM | fact::PENDING);
-            if after(segment.seq, mine.sent) && !fresh && whole == fact::ESTABLISHED {
-                let length = segment.seq.wrapping_sub(mine.sent);
-                flow.pend(mine.sent, segment.tick(), pending::hole(x, length));
-            }
             if flow.state.is(fact::FIN) && other.is(bit::FIN) && flags.ack() {
                 let fin = flow.cold_half(y).fin;
                 if after(segment.ack, fin) {
@@ -236,15 +236,20 @@ fn advance(flow: &mut Flow<'_>, segment: &Segment, settings: &Settings) -> Effec
         effects = effects.and(take_ack(flow, segment));
     }
     touch(flow, x, segment);
-    if flags.fin() {
-        let acks = flags.ack() && after(segment.ack, flow.cold_half(y).fin);
-        take_fin(
-            flow,
-            x,
-            segment.seq.wrapping_add(segment.payload),
-            acks,
-            segment,
-        );
+    flow.state.0 = blur(flow.state.0, segment.seq);
+    let claimed = claimed_fin(flow, segment);
+    if flags.fin() || claimed != 0 {
+        // It goes on one behind it.
+        let fin = segment
+            .seq
+            .wrapping_add(segment.payload)
+            .wrapping_sub(claimed);
+        let before = segment
+            .ack
+            .wrapping_sub(pending::gap_number(flow.cold.pending, segment.ack));
+        let ack = segment.ack.wrapping_sub(before.wrapping_mul(claimed));
+        let acks = flags.ack() && after(ack, flow.cold_half(y).fin);
+        take_fin(flow, x, fin, acks, segment);
     } else if segment.has(mark::SACK) && !flow.state.is(fact::FIN) {
         flow.cold_half(x).edge = segment.sack_edge;
     }
@@ -263,6 +268,18 @@ fn advance(flow: &mut Flow<'_>, segment: &Segment, settings: &Settings) -> Effec
         effects = effects.and(close(flow, segment));
     }
     effects
+}
+
+/// 1 if x goes on behind a FIN that it had claimed, and that did not fit then; without
+/// a branch.
+#[inline(always)]
+fn claimed_fin(flow: &Flow<'_>, segment: &Segment) -> u32 {
+    const OTHERS: u32 = pending::GAP_BY_ACK | pending::GAP_FRAGMENT | pending::GAP_HOLE;
+    const KIND: u32 = pending::gap(1, pending::GAP_FIN | OTHERS, 0);
+    let wanted = pending::gap(segment.side(), pending::GAP_FIN, 0);
+    let gap = flow.cold.pending;
+    let differs = (gap.detail & KIND ^ wanted) | (gap.value ^ segment.seq) | segment.payload;
+    is_zero(differs) & (flow.state.0 / fact::PENDING) as u32
 }
 
 /// The other end was not seen: what it must have sent follows from the ack.
@@ -382,7 +399,7 @@ pub(super) fn take_fin(flow: &mut Flow<'_>, side: Side, fin: u32, acks: bool, se
 #[inline(always)]
 fn has_acked(flow: &mut Flow<'_>, side: Side, number: u32) -> u32 {
     let half = flow.half(side);
-    is_before(number, half.acked) & u32::from(half.bits >> bit::ACK.trailing_zeros() & 1)
+    is_before(number, half.acked) & half.flag(bit::ACK)
 }
 
 /// Both FINs acked: the connection has closed.

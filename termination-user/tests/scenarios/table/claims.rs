@@ -25,6 +25,88 @@ pub(super) const TABLE: &[Scenario] = &[
         &["implausible", "live established"],
     ),
     scenario(
+        "fin_behind_a_long_gap",
+        "R acks into what O has claimed: that was genuine, and its FIN is as soon as it \
+         is acked",
+        "open
+         O PA 1+100 1
+         R A 1 101
+         wait 20s
+         O FPA 500001+100 1
+         R A 1 500001
+         R FA 1 500102
+         O A 500102 2",
+        &[
+            "implausible",
+            "implausible",
+            "implausible",
+            "graceful by=originator phase=closing holder=originator bytes=500100/0 seen=gaps",
+        ],
+    ),
+    scenario(
+        "forged_fin_behind_a_long_gap",
+        "R acks into what was claimed, and O goes on elsewhere: no FIN",
+        "open
+         O PA 1+100 1
+         R A 1 101
+         wait 20s
+         O FPA 500001+100 1
+         R A 1 500001
+         O PA 500001+50 1
+         R A 1 500051
+         O PA 500051+100 1
+         R A 1 500151",
+        &[
+            "implausible",
+            "implausible",
+            "live established bytes=500150/0 seen=gaps",
+        ],
+    ),
+    scenario(
+        "goes_on_behind_its_fin",
+        "a FIN that acks what is seen only later, and its sender speaks again: it stays",
+        "open
+         R FA 1 101
+         O PA 1+100 1
+         R A 2 101
+         O FA 101 2
+         R A 2 102",
+        &[
+            "implausible",
+            "graceful by=responder phase=closing holder=responder bytes=100/0 seen=whole \
+             first=responder",
+        ],
+    ),
+    scenario(
+        "goes_on_behind_a_crossing_fin",
+        "what it acks is what it acked as a FIN: not the other one",
+        "open
+         R FA 1 101
+         O FPA 1+100 1
+         R A 2 102
+         O A 102 2",
+        &[
+            "implausible",
+            "half_closed",
+            "graceful_simultaneous by=both phase=closing holder=both bytes=100/0",
+        ],
+    ),
+    scenario(
+        "goes_on_behind_a_claim_without_fin",
+        "payload that acks what is seen only later: no FIN",
+        "open
+         R PA 1+100 101
+         O PA 1+100 1
+         R A 101 101
+         O FA 101 101
+         R A 101 102",
+        &[
+            "implausible",
+            "half_closed",
+            "live half_closed bytes=100/100",
+        ],
+    ),
+    scenario(
         "fin_moved_up",
         "nobody has acked the FIN, so another takes its place",
         "R FPA 1+784 1

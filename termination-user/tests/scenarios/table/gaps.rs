@@ -10,7 +10,50 @@ pub(super) const TABLE: &[Scenario] = &[
          O PA 1+100 1
          O PA 201+100 1
          R A 1 301",
-        &["live established bytes=300/0 history=ShADaG"],
+        &["live established bytes=300/0 seen=gaps history=ShADaG"],
+    ),
+    scenario(
+        "hole_before_a_fin",
+        "the same of what is missing before a FIN that has no payload",
+        "open
+         O PA 1+100 1
+         O FA 201 1
+         R A 1 202
+         R FA 1 202
+         O A 202 2",
+        &[
+            "half_closed",
+            "graceful by=originator phase=closing holder=originator bytes=200/0 seen=gaps \
+             history=ShADFaGf",
+        ],
+    ),
+    scenario(
+        "hole_before_a_fin_filled",
+        "reordered, and nothing is missing",
+        "open
+         O FA 101 1
+         O PA 1+100 1
+         R FA 1 102
+         O A 102 2",
+        &["graceful by=originator phase=closing holder=originator bytes=100/0 seen=whole"],
+    ),
+    scenario(
+        "hole_before_an_ack",
+        "an ACK says where its sender stands: what is before it was sent",
+        "open
+         O PA 1+100 1
+         O A 201 1
+         R A 1 201",
+        &["live established bytes=200/0 seen=gaps history=ShADaG"],
+    ),
+    scenario(
+        "hole_before_an_ack_filled",
+        "an ACK that has overtaken payload: nothing is missing",
+        "open
+         O A 101 1
+         O PA 1+100 1
+         R A 1 101",
+        &["live established bytes=100/0 seen=whole history=ShADTa"],
     ),
     scenario(
         "hole_filled",

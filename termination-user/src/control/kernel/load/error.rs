@@ -133,10 +133,7 @@ pub fn explain_program(error: &ProgramError) -> String {
     let hint = match io_error.raw_os_error() {
         Some(libc::EPERM) => " (not permitted: lockdown, or capabilities of a container only)",
         // kernel/bpf/verifier.c: a million instructions walked through.
-        Some(libc::E2BIG) => {
-            " (its verifier gives up too early: Linux 6.12 takes them all, 6.1 those of the \
-             level `full`)"
-        }
+        Some(libc::E2BIG) => " (its verifier gives up too early: Linux 6.1's does not)",
         _ => "",
     };
     if end.is_empty() {
