@@ -14,11 +14,12 @@ use syn::visit_mut::VisitMut as _;
 use crate::rewrite::{Mutant, Rewriter};
 
 /// What is mutated, in `termination-common/src`.
-const FILES: [&str; 19] = [
+const FILES: [&str; 20] = [
     "engine/cause.rs",
     "engine/decide.rs",
     "engine/handshake.rs",
     "engine/linger.rs",
+    "engine/missed.rs",
     "engine/mod.rs",
     "engine/pending.rs",
     "engine/plausible.rs",
