@@ -275,10 +275,10 @@ fn advance(flow: &mut Flow<'_>, segment: &Segment, settings: &Settings) -> Effec
 #[inline(always)]
 fn claimed_fin(flow: &Flow<'_>, segment: &Segment) -> u32 {
     const OTHERS: u32 = pending::GAP_BY_ACK | pending::GAP_FRAGMENT | pending::GAP_HOLE;
-    const KIND: u32 = pending::gap(1, pending::GAP_FIN | OTHERS, 0);
+    let place = pending::gap(1, pending::GAP_FIN | OTHERS, 0);
     let wanted = pending::gap(segment.side(), pending::GAP_FIN, 0);
     let gap = flow.cold.pending;
-    let differs = (gap.detail & KIND ^ wanted) | (gap.value ^ segment.seq) | segment.payload;
+    let differs = (gap.detail & place ^ wanted) | (gap.value ^ segment.seq) | segment.payload;
     is_zero(differs) & (flow.state.0 / fact::PENDING) as u32
 }
 
