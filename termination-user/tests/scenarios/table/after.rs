@@ -71,4 +71,53 @@ pub(super) const TABLE: &[Scenario] = &[
             "time_wait expired restarts=1/0 answer=silence",
         ],
     ),
+    scenario(
+        "rst_with_syn_after_an_rst",
+        "an RST, whatever else it says: it opens nothing",
+        "open
+         O RA 1 1
+         O SR 700",
+        &[
+            "reset by=originator phase=established_no_data verdict=exact cause=active_abort evidence=wire_strong",
+        ],
+    ),
+    scenario(
+        "syn_ack_after_an_rst_met_midstream",
+        "it acks no SYN that anybody has seen",
+        "O PA 1+100 1
+         R A 1 101
+         R RA 1 101
+         R SA 700 1",
+        &["reset by=responder phase=midstream verdict=exact cause=active_abort evidence=wire_strong"],
+    ),
+    scenario(
+        "accepted_after_a_refusal_with_the_window_of_its_syn",
+        "what the SYN offered holds, however little is offered next",
+        "O S 0 ws=7
+         R RA 0 1
+         wait 1s
+         O S 0 ws=7
+         R SA 500 1 ws=7
+         O A 1 501 win=1
+         R PA 501+1000 1",
+        &[
+            "refused by=responder phase=syn_sent verdict=syn_sent_ok cause=no_listener evidence=wire_strong",
+            "established",
+            "live established bytes=0/1000",
+        ],
+    ),
+    scenario(
+        "accepted_after_an_abort_with_a_wide_window",
+        "what was offered last is more than a SYN can say",
+        "open
+         O RA 1 1
+         R SA 500 1 ws=7
+         O A 1 501 win=1
+         R PA 501+1000 1",
+        &[
+            "reset by=originator phase=established_no_data verdict=exact cause=active_abort evidence=wire_strong",
+            "established",
+            "live established bytes=0/1000",
+        ],
+    ),
 ];

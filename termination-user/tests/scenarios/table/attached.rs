@@ -199,4 +199,168 @@ pub(super) const TABLE: &[Scenario] = &[
          R PA 101+100 10001 win=10",
         &["live established bytes=120000/200 segments=2/3 seen=midstream"],
     ),
+    scenario(
+        "window_of_before_reaches_as_far_back",
+        "what was offered once counts, however little is offered now",
+        "O PA 1+60000 1
+         O PA 60001+60000 1
+         R A 1 119001 win=1000
+         R PA 1+100 10001 win=1",
+        &["live established bytes=120000/100 segments=2/2 seen=midstream"],
+    ),
+    scenario(
+        "scale_learnt_twice",
+        "the second takes the place of the first",
+        "O PA 1+300 1 win=10
+         R A 1 301
+         R PA 70001+100 301
+         R PA 130001+100 301
+         R PA 190001+100 300",
+        &[
+            "implausible",
+            "live established bytes=300/130100 seen=midstream",
+        ],
+    ),
+    scenario(
+        "scale_learnt_of_one_end",
+        "of the other nothing is learnt by that",
+        "O PA 1+300 1 win=10
+         R A 1 301 win=60000
+         R PA 70001+100 301 win=60000
+         O PA 100001+100 1 win=10",
+        &[
+            "implausible",
+            "live established bytes=300/70100 seen=midstream",
+        ],
+    ),
+    scenario(
+        "scales_learnt_of_both_ends",
+        "the first is kept when the second is learnt",
+        "O PA 1+300 1 win=10
+         R A 1 301 win=10
+         O PA 70001+100 1 win=10
+         R PA 70001+100 70101 win=10
+         O PA 145001+100 1 win=10",
+        &["live established bytes=145100/70100 segments=3/2 seen=midstream"],
+    ),
+    scenario(
+        "scale_learnt_to_the_byte",
+        "ten are 160 KiB, and what is one byte more is more",
+        "O PA 1+300 1 win=10
+         R A 1 301
+         R PA 163741+100 301
+         R PA 163742+100 300",
+        &[
+            "implausible",
+            "live established bytes=300/163840 segments=1/2 seen=midstream",
+        ],
+    ),
+    scenario(
+        "first_word_far_ahead",
+        "beside the first word of an end there is nothing that it could contradict",
+        "O PA 1+300 1 win=10
+         R PA 100001+100 200",
+        &["live established bytes=300/100 segments=1/1 seen=midstream"],
+    ),
+    scenario(
+        "first_word_acks_far_behind",
+        "the same of what it acks",
+        "O PA 1+60000 1
+         O PA 60001+60000 1
+         O PA 120001+60000 1
+         R A 50 10001 win=1000",
+        &["live established bytes=180000/0 segments=3/1 seen=midstream"],
+    ),
+    scenario(
+        "second_word_acks_far_behind",
+        "and is not where it was expected",
+        "O PA 1+60000 1
+         O PA 60001+60000 1
+         O PA 120001+60000 1
+         R A 1 179001 win=1000
+         R A 50 10001 win=1000",
+        &[
+            "implausible",
+            "live established bytes=180000/0 segments=3/1 seen=midstream",
+        ],
+    ),
+    scenario(
+        "first_word_acks_as_far_behind_as_any_scale",
+        "ten are 160 KiB, to the byte",
+        "O PA 1+60000 1
+         O PA 60001+60000 1
+         O PA 120001+60000 1
+         R A 1 16161 win=10",
+        &["live established bytes=180000/0 segments=3/1 seen=midstream"],
+    ),
+    scenario(
+        "first_word_acks_further_behind_than_any_scale",
+        "one byte more",
+        "O PA 1+60000 1
+         O PA 60001+60000 1
+         O PA 120001+60000 1
+         R A 1 16160 win=10",
+        &[
+            "implausible",
+            "live established bytes=180000/0 segments=3/0 seen=midstream",
+        ],
+    ),
+    scenario(
+        "known_scale_reaches_no_further_back",
+        "where the handshake was seen nothing has to be learnt",
+        "open
+         O PA 1+60000 1
+         R A 1 60001
+         O PA 60001+60000 1
+         R A 1 120001
+         R PA 1+100 50001",
+        &["implausible", "live established bytes=120000/0 seen=whole"],
+    ),
+    scenario(
+        "scale_that_nothing_asked_for",
+        "only what did not fit is learnt from: here the ack, not how far ahead it is",
+        "O PA 1+60000 1 win=10
+         O PA 60001+60000 1 win=10
+         O PA 120001+60000 1 win=10
+         R PA 50001+100 10001 win=1000
+         R PA 75001+100 180000 win=1000",
+        &[
+            "implausible",
+            "live established bytes=180000/100 segments=3/1 seen=midstream",
+        ],
+    ),
+    scenario(
+        "scale_of_acks_that_nothing_asked_for",
+        "and here how far ahead it is, not the ack",
+        "O PA 1+60000 1 win=10
+         R PA 100001+100 10001 win=10
+         O PA 85001+100 1 win=10",
+        &[
+            "implausible",
+            "live established bytes=60000/100 segments=1/1 seen=midstream",
+        ],
+    ),
+    scenario(
+        "inferred_end_acks_what_was_missed",
+        "its SYN-ACK is known by the ack of it: what it acks now is a claim",
+        "O S 0
+         O A 1 1
+         R PA 1+100 301",
+        &["established", "implausible", "live established bytes=0/0"],
+    ),
+    scenario(
+        "payload_about_a_fin_that_was_acked",
+        "two bytes in its place, or one behind it: neither is a keepalive",
+        "open
+         O FA 1 1
+         R A 1 2
+         O PAU 1+2 1
+         O PA 2+1 1",
+        &[
+            "half_closed",
+            "implausible",
+            "implausible",
+            "live half_closed bytes=0/0",
+        ],
+    ),
 ];

@@ -25,6 +25,22 @@ pub(super) const TABLE: &[Scenario] = &[
         &["implausible", "live established"],
     ),
     scenario(
+        "claim_that_acks_far_behind",
+        "its receiver would not take it (RFC 5961 5.2): who acks there has got another",
+        "open
+         O PA 1+60000 1
+         R A 1 60001
+         O PA 60001+60000 1
+         R A 1 120001
+         R PA 1+100 50001
+         O A 120001 101",
+        &[
+            "implausible",
+            "implausible",
+            "live established bytes=120000/0 seen=whole",
+        ],
+    ),
+    scenario(
         "fin_behind_a_long_gap",
         "R acks into what O has claimed: that was genuine, and its FIN is as soon as it \
          is acked",
@@ -90,6 +106,56 @@ pub(super) const TABLE: &[Scenario] = &[
             "half_closed",
             "graceful_simultaneous by=both phase=closing holder=both bytes=100/0",
         ],
+    ),
+    scenario(
+        "goes_on_behind_an_answering_fin",
+        "one that acked the other FIN, which was seen only later: O was first",
+        "open
+         R FA 1 102
+         O FPA 1+100 1
+         R A 2 102
+         O A 102 2",
+        &[
+            "implausible",
+            "half_closed",
+            "graceful by=originator phase=closing holder=originator bytes=100/0 seen=whole",
+        ],
+    ),
+    scenario(
+        "goes_on_before_its_claimed_fin",
+        "it stands where it stood: no FIN",
+        "open
+         R FA 1 101
+         O PA 1+100 1
+         R A 1 101",
+        &["implausible", "live established bytes=100/0 seen=whole"],
+    ),
+    scenario(
+        "payload_behind_a_claimed_fin",
+        "nothing comes behind a FIN, so it was none",
+        "open
+         R FA 1 101
+         O PA 1+100 1
+         R PA 2+50 101",
+        &["implausible", "live established bytes=100/51"],
+    ),
+    scenario(
+        "claimed_fin_that_was_refuted",
+        "payload where the FIN was claimed, and then an ACK from there",
+        "open
+         R FA 1 101
+         O PA 1+100 1
+         R PA 1+100 101
+         R A 2 101",
+        &["implausible", "live established bytes=100/100 seen=whole"],
+    ),
+    scenario(
+        "goes_on_before_a_fragmented_fin",
+        "where that FIN is, nobody knows",
+        "open
+         O FPA 1+60 1 fragment
+         O A 1 1",
+        &["live established bytes=0/0 seen=gaps"],
     ),
     scenario(
         "goes_on_behind_a_claim_without_fin",

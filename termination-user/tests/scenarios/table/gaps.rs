@@ -77,6 +77,17 @@ pub(super) const TABLE: &[Scenario] = &[
         &["live established bytes=400/0 history=ShADTaG"],
     ),
     scenario(
+        "hole_of_each_end",
+        "one after the other: two gaps",
+        "open
+         O PA 1+100 1
+         O PA 201+100 1
+         R A 1 301
+         R PA 101+100 301
+         O A 301 201",
+        &["live established bytes=300/200 seen=gaps history=ShADaGdg"],
+    ),
+    scenario(
         "hole_not_reached",
         "an ACK below the hole says nothing of it",
         "open
@@ -127,6 +138,52 @@ pub(super) const TABLE: &[Scenario] = &[
             "implausible",
             "no half_closed",
             "live established lost=0/0 seen=whole",
+        ],
+    ),
+    scenario(
+        "ack_before_its_data_after_a_while",
+        "who has sent that ack was there then, and is not silent",
+        "open
+         wait 15s
+         R A 1 101
+         O PA 1+100 1
+         O PA 1+100 1
+         O PA 1+100 1",
+        &[
+            "implausible",
+            "no half_open_suspected",
+            "live established bytes=100/0 retransmits=2/0",
+        ],
+    ),
+    scenario(
+        "ack_before_its_data_of_who_was_suspected",
+        "it lives, and may be suspected once more",
+        "open
+         O PA 1+100 1
+         wait 15s
+         O PA 1+100 1
+         O PA 1+100 1
+         R A 1 201
+         O PA 101+100 1
+         wait 15s
+         O PA 101+100 1
+         O PA 101+100 1",
+        &[
+            "half_open_suspected",
+            "implausible",
+            "half_open_suspected",
+            "live established bytes=200/0",
+        ],
+    ),
+    scenario(
+        "ack_before_its_data_of_who_was_not_seen",
+        "what did not fit then does not make its sender seen",
+        "O A 1 1
+         R A 2 301
+         O PA 1+300 1",
+        &[
+            "implausible",
+            "live established bytes=300/0 segments=2/0 seen=midstream",
         ],
     ),
     scenario(
