@@ -14,7 +14,7 @@ use crate::{
 
 /// Number of this layout; part of the pin path, so that a program never maps
 /// memory it would misread.
-pub const ABI: u32 = 1;
+pub const ABI: u32 = 2;
 
 /// Bits of [`Half::bits`]. Set once a generation unless said otherwise.
 pub mod bit {

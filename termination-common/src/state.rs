@@ -64,8 +64,11 @@ pub mod fact {
     /// This host's own end has said what was not taken in
     /// ([`crate::engine::guard`]).
     pub const UNTAKEN: u64 = 1 << 15;
+    /// An end has acked what was never seen between what was: segments were
+    /// missed, and no number is unknown by that.
+    pub const HOLES: u64 = 1 << 16;
     /// All facts; what a new generation starts without.
-    pub const ALL: u64 = 0xfff0;
+    pub const ALL: u64 = 0x1_fff0;
 }
 
 impl Snapshot {
@@ -78,10 +81,10 @@ impl Snapshot {
     /// the next generation.
     const REPORTED: u64 = 1 << 3;
     /// 24 bits: which connection of this slot this is; part of its id.
-    const GENERATION_SHIFT: u32 = 16;
+    const GENERATION_SHIFT: u32 = 17;
     const GENERATION: u64 = 0xff_ffff << Self::GENERATION_SHIFT;
-    /// 24 bits: moves on with every release, so that a reader notices.
-    const SEQUENCE_SHIFT: u32 = 40;
+    /// 23 bits: moves on with every release, so that a reader notices.
+    const SEQUENCE_SHIFT: u32 = 41;
 
     /// A program holds the lock.
     #[inline(always)]

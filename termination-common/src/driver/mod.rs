@@ -52,8 +52,8 @@ impl Visit {
     /// Its lock stayed taken: wait, and visit it once more.
     pub const BUSY: Self = Self(2);
     const HELD: u64 = 1 << 63;
-    const EFFECTS_SHIFT: u32 = 16;
-    const FACTS: u64 = 0xffff;
+    const EFFECTS_SHIFT: u32 = 17;
+    const FACTS: u64 = (1 << Self::EFFECTS_SHIFT) - 1;
 
     #[inline(always)]
     const fn held(state: Snapshot, effects: Effects) -> Self {

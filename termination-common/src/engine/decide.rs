@@ -60,9 +60,9 @@ pub(super) fn decide(
         } else {
             // A gap is closed when its side shows what was disputed.
             let side = pending::side(pending);
-            let fragment = pending.detail & pending::GAP_FRAGMENT != 0;
+            let fragment = pending::is_fragment(pending.detail);
             let sent = flow.half(side).sent;
-            let far = pending.detail & pending::GAP_FAR != 0;
+            let far = pending::is_far(pending.detail);
             let shown = !fragment && !before(sent, pending.value);
             // Whatever fits contradicts what is far from it.
             flow.cold.pending.at = segment.tick();
@@ -91,8 +91,8 @@ pub(super) fn decide(
         }
     }
     flow.state.0 = blur(flow.state.0, segment.seq);
-    if repeats {
-        flow.pend_lesser(0, segment.tick(), kind::CHALLENGE | (x as u32) << 2);
+    if repeats && !flow.is_waiting() {
+        flow.pend(0, segment.tick(), kind::CHALLENGE | (x as u32) << 2);
     }
     effects
 }
@@ -115,21 +115,30 @@ fn has_answered(flow: &mut Flow<'_>, side: Side, at: Tick) {
 #[inline(always)]
 fn fill(flow: &mut Flow<'_>, segment: &Segment) {
     let hole = flow.cold.pending;
-    let (side, start) = (pending::side(hole), hole.value);
+    let (side, start, length) = (pending::side(hole), hole.value, pending::hole_length(hole));
     let end = segment.end();
     if segment.side() != side {
         if segment.flags.ack() && after(segment.ack, start) {
-            flow.state = flow.state.with(fact::GAPS);
+            flow.state = flow.state.with(fact::HOLES);
             flow.note(Letter::Gap, side);
             flow.unpend();
         }
     } else if !after(segment.seq, start) && after(end, start) {
         let filled = end.wrapping_sub(start);
-        if filled < pending::hole_length(hole) {
-            let left = pending::hole_length(hole).wrapping_sub(filled);
+        if filled < length {
+            let left = length.wrapping_sub(filled);
             flow.pend(end, hole.at, pending::hole(side, left));
         } else {
             flow.unpend();
+        }
+    } else if after(segment.seq, start)
+        && length < pending::LONGEST_HOLE
+        && !before(end, start.wrapping_add(length))
+    {
+        // From its end on.
+        let left = segment.seq.wrapping_sub(start);
+        if left < length {
+            flow.cold.pending.detail = pending::hole(side, left);
         }
     }
 }

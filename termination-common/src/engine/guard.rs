@@ -98,7 +98,8 @@ pub fn listen(state: Snapshot, half: &[Half; 2], cold: &Cold, segment: &Segment)
 /// Whether an RST may be judged at all.
 #[inline(always)]
 const fn is_certain(flow: &Flow<'_>, segment: &Segment) -> bool {
-    const DOUBTS: u64 = fact::MIDSTREAM | fact::ONE_SIDED | fact::GAPS | fact::UNTAKEN;
+    const DOUBTS: u64 =
+        fact::MIDSTREAM | fact::ONE_SIDED | fact::GAPS | fact::HOLES | fact::UNTAKEN;
     let x = segment.side();
     let (mine, other) = (&flow.half[x & 1], &flow.half[(x ^ 1) & 1]);
     let known = flow.state.0 & (DOUBTS | fact::ESTABLISHED) == fact::ESTABLISHED;

@@ -9,7 +9,8 @@
 //! | GAP | an end that one side claims and the other has not shown | the other side |
 //! | GAP with `GAP_HOLE` | a hole in what one side sent | its retransmission, or an ack beyond |
 //!
-//! An RST in doubt and a SYN are never pushed out by the lesser two. A SYN does not
+//! An RST in doubt and a SYN are never pushed out by the lesser two; a hole, and what
+//! was claimed with a FIN, not by a challenge. A SYN does not
 //! push out an RST either, but waits behind it, in the same place: if it is
 //! accepted, the RST was believed.
 
@@ -53,6 +54,9 @@ const GAP_NUMBER_SHIFT: u32 = 8;
 pub const GAP_HOLE: u32 = 1 << 6;
 /// GAP: its segment fits with nothing that was seen of either end.
 pub const GAP_FAR: u32 = 1 << 7;
+/// GAP by a segment: that began where its sender stood, so nothing is missing before
+/// it. In the place of the two, which exclude each other.
+pub const GAP_NEXT: u32 = GAP_FRAGMENT | GAP_FAR;
 /// GAP with a hole: shift of its length.
 const HOLE_SHIFT: u32 = 16;
 /// RST and SYN: four bits, the verdict or the sequel.
@@ -154,6 +158,24 @@ pub const fn gap(side: Side, marks: u32, number: u32) -> u32 {
     kind::GAP | (side as u32 & 1) << 2 | marks | number << GAP_NUMBER_SHIFT
 }
 
+/// The gap is [`GAP_FRAGMENT`].
+#[inline(always)]
+pub const fn is_fragment(gap: u32) -> bool {
+    gap & GAP_NEXT == GAP_FRAGMENT
+}
+
+/// The gap is [`GAP_FAR`].
+#[inline(always)]
+pub const fn is_far(gap: u32) -> bool {
+    gap & GAP_NEXT == GAP_FAR
+}
+
+/// The gap is [`GAP_NEXT`].
+#[inline(always)]
+pub const fn is_next(gap: u32) -> bool {
+    gap & GAP_NEXT == GAP_NEXT
+}
+
 /// The other number of the segment that claimed a gap: the one nearest to `about`.
 #[inline(always)]
 pub const fn gap_number(pending: Pending, about: u32) -> u32 {
@@ -170,18 +192,25 @@ pub fn is_where_acked(flow: &Flow<'_>, x: Side, seq: u32) -> bool {
         return false;
     }
     let gap = flow.cold.pending;
-    let kind = gap.detail & (GAP_BY_ACK | GAP_HOLE | GAP_FRAGMENT);
+    let kind = gap.detail & (GAP_BY_ACK | GAP_HOLE);
     if side(gap) == x {
         kind == GAP_BY_ACK && gap.value == seq
     } else {
-        kind == 0 && gap_number(gap, seq) == seq
+        kind == 0 && !is_fragment(gap.detail) && gap_number(gap, seq) == seq
     }
 }
+
+/// The length of a hole that is as long or longer.
+pub const LONGEST_HOLE: u32 = 0xffff;
 
 /// The detail of a hole.
 #[inline(always)]
 pub const fn hole(side: Side, length: u32) -> u32 {
-    let length = if length > 0xffff { 0xffff } else { length };
+    let length = if length > LONGEST_HOLE {
+        LONGEST_HOLE
+    } else {
+        length
+    };
     kind::GAP | (side as u32 & 1) << 2 | GAP_HOLE | length << HOLE_SHIFT
 }
 
@@ -241,6 +270,18 @@ impl Flow<'_> {
     pub fn pend(&mut self, value: u32, at: Tick, detail: u32) {
         self.cold.pending = Pending { value, at, detail };
         self.state = self.state.with(fact::PENDING);
+    }
+
+    /// Something waits that an ACK which repeats itself does not push out.
+    #[inline(always)]
+    pub fn is_waiting(&self) -> bool {
+        let detail = self.cold.pending.detail;
+        let kept = match detail & 3 {
+            kind::SYN | kind::RST => true,
+            kind::GAP => detail & (GAP_HOLE | GAP_FIN) != 0,
+            _ => false,
+        };
+        self.state.is(fact::PENDING) && kept
     }
 
     /// Sets a lesser fact, unless a SYN or an RST waits.

@@ -6,7 +6,7 @@ use crate::{
     history::Letter,
     policy::Settings,
     segment::{Segment, mark},
-    serial::{after, before, is_before},
+    serial::{after, before, is_before, latest},
     slot::bit,
     state::fact,
     tuple::Side,
@@ -142,7 +142,7 @@ pub(super) fn exceptional(
     if far {
         marks |= pending::GAP_FAR;
     }
-    let waits = alone && (far || flow.cold.pending.detail & pending::GAP_FAR != 0);
+    let waits = alone && (far || pending::is_far(flow.cold.pending.detail));
     let unseen = faults & fault::UNSEEN != 0;
     if faults & (fault::OTHER | fault::FAR_BEHIND) != 0 {
         return implausible;
@@ -154,11 +154,15 @@ pub(super) fn exceptional(
     if agreed {
         return Effects(AGREED);
     }
-    if far && disputed && alone && flow.cold.pending.detail & pending::GAP_FAR == 0 {
+    if far && disputed && alone && !pending::is_far(flow.cold.pending.detail) {
         // What is nearer is the better claim.
         return implausible;
     }
     if segment.end() != segment.seq {
+        let mine = flow.half(x);
+        if faults == fault::UNSEEN && mine.is(bit::SEEN) && !after(segment.seq, mine.sent) {
+            marks |= pending::GAP_NEXT;
+        }
         let detail = pending::gap(x, marks, segment.ack);
         flow.pend_lesser(segment.end(), at, detail);
     } else if unseen && !says_again(flow, segment) {
@@ -169,16 +173,26 @@ pub(super) fn exceptional(
 }
 
 /// An ACK behind the segment that has claimed a gap, and with its ack: that one
-/// says as much, and where x has got to (with its FIN, perhaps).
-#[inline(always)]
+/// says as much, and where x has got to. If it has claimed its FIN, any ACK up to there
+/// goes with that, and is what it acks from now on.
+#[inline(never)]
 fn says_again(flow: &mut Flow<'_>, segment: &Segment) -> bool {
     let Some(gap) = flow.pending_of(kind::GAP, segment.side()) else {
         return false;
     };
-    let other = pending::GAP_BY_ACK | pending::GAP_HOLE | pending::GAP_FRAGMENT;
-    gap.detail & other == 0
-        && gap.value == segment.seq
-        && pending::gap_number(gap, segment.ack) == segment.ack
+    const OTHERS: u32 = pending::GAP_BY_ACK | pending::GAP_HOLE;
+    if gap.detail & OTHERS != 0 || pending::is_fragment(gap.detail) {
+        return false;
+    }
+    let number = pending::gap_number(gap, segment.ack);
+    let fin = gap.detail & pending::GAP_FIN != 0 && !pending::is_far(gap.detail);
+    if fin && !after(segment.seq, gap.value) {
+        let marks = gap.detail & (pending::GAP_FIN | pending::GAP_NEXT);
+        let ack = latest(number, segment.ack);
+        flow.cold.pending.detail = pending::gap(segment.side(), marks, ack);
+        return true;
+    }
+    gap.value == segment.seq && number == segment.ack
 }
 
 /// y's ack has reached where x's segment goes on: what is between was missed. If x
@@ -221,7 +235,7 @@ fn claimed_unseen(flow: &mut Flow<'_>, segment: &Segment, faults: u32) -> bool {
     let Some(gap) = flow.pending_of(kind::GAP, y) else {
         return false;
     };
-    let fragment = gap.detail & pending::GAP_FRAGMENT != 0;
+    let fragment = pending::is_fragment(gap.detail);
     let most = if fragment {
         gap.value.wrapping_add(DATAGRAM)
     } else {
@@ -242,12 +256,19 @@ fn claimed_unseen(flow: &mut Flow<'_>, segment: &Segment, faults: u32) -> bool {
     let shown = half.sent;
     move_sent(half, segment.seq);
     let ack = pending::gap_number(gap, half.sent);
-    let known = !after(ack, half.sent);
-    if known && after(ack, shown) {
+    // This segment may be what it acks.
+    let known = !after(ack, latest(half.sent, segment.end()));
+    if known && after(ack, shown) && after(segment.seq, shown) {
         // The claim came first, and with it that something of x was missed.
+        flow.state = flow.state.with(fact::HOLES);
         flow.note(Letter::Gap, x);
     }
-    resynchronise(flow, y, segment.ack);
+    if pending::is_next(gap.detail) {
+        flow.unpend();
+        move_sent(flow.half(y), segment.ack);
+    } else {
+        resynchronise(flow, y, segment.ack);
+    }
     if known {
         confirm(flow, y, ack, segment);
     }

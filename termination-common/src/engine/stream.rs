@@ -18,7 +18,7 @@ use super::{
     decide::decide,
     handshake::settle,
     missed::reconsidered,
-    pending,
+    pending::{self, kind},
     plausible::{AGREED, exceptional, faults},
     since_first_fin, touch,
 };
@@ -146,8 +146,9 @@ fn advance(flow: &mut Flow<'_>, segment: &Segment, settings: &Settings) -> Effec
         && segment.seq == mine.sent
         && segment.ack == mine.acked;
 
-    let whole = flow.state.0 & (fact::ESTABLISHED | fact::MIDSTREAM | fact::PENDING);
-    if after(segment.seq, mine.sent) && !fresh && whole == fact::ESTABLISHED {
+    let whole = flow.state.0 & (fact::ESTABLISHED | fact::MIDSTREAM) == fact::ESTABLISHED;
+    let free = !flow.state.is(fact::PENDING) || flow.is_pending(kind::CHALLENGE);
+    if after(segment.seq, mine.sent) && !fresh && whole && free {
         let length = segment.seq.wrapping_sub(mine.sent);
         flow.pend(mine.sent, segment.tick(), pending::hole(x, length));
     }
@@ -274,11 +275,13 @@ fn advance(flow: &mut Flow<'_>, segment: &Segment, settings: &Settings) -> Effec
 /// a branch.
 #[inline(always)]
 fn claimed_fin(flow: &Flow<'_>, segment: &Segment) -> u32 {
-    const OTHERS: u32 = pending::GAP_BY_ACK | pending::GAP_FRAGMENT | pending::GAP_HOLE;
+    const OTHERS: u32 = pending::GAP_BY_ACK | pending::GAP_HOLE;
     let place = pending::gap(1, pending::GAP_FIN | OTHERS, 0);
     let wanted = pending::gap(segment.side(), pending::GAP_FIN, 0);
     let gap = flow.cold.pending;
-    let differs = (gap.detail & place ^ wanted) | (gap.value ^ segment.seq) | segment.payload;
+    let fragment = u32::from(pending::is_fragment(gap.detail));
+    let differs =
+        (gap.detail & place ^ wanted) | (gap.value ^ segment.seq) | segment.payload | fragment;
     is_zero(differs) & (flow.state.0 / fact::PENDING) as u32
 }
 
@@ -313,6 +316,10 @@ fn infer(flow: &mut Flow<'_>, segment: &Segment) {
 #[inline(always)]
 fn take_ack(flow: &mut Flow<'_>, segment: &Segment) -> Effects {
     let x = segment.side();
+    if !flow.half(x ^ 1).is(bit::SEEN) && after(segment.ack, flow.half(x).acked) {
+        // Its answers cannot be seen, but what it acks is one.
+        flow.half(x).bits &= !(bit::UNANSWERED | bit::PROBED);
+    }
     let fin_acked = confirm(flow, x, segment.ack, segment);
     let half = flow.half(x);
     if !before(segment.ack, half.acked) {
@@ -362,7 +369,7 @@ pub(super) fn take_fin(flow: &mut Flow<'_>, side: Side, fin: u32, acks: bool, se
     }
     flow.half(side).bits |= bit::FIN;
     flow.cold_half(side).fin = fin;
-    let letter = if segment.side() == side {
+    let letter = if segment.side() == side && segment.flags.fin() {
         Letter::of_stream(segment)
     } else {
         Letter::Fin

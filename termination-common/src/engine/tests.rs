@@ -350,14 +350,14 @@ fn nothing_said_after_an_ending_is_a_word() {
 
 #[test]
 fn an_end_stands_where_the_other_has_acked_to() {
-    use pending::{GAP_BY_ACK, GAP_FAR, GAP_FRAGMENT, GAP_HOLE, gap, is_where_acked};
+    use pending::{GAP_BY_ACK, GAP_FAR, GAP_FRAGMENT, GAP_HOLE, GAP_NEXT, gap, is_where_acked};
     /// Side, marks, `value`, the other number: is side 0 at 5000?
     const CASES: [((usize, u32, u32, u32), bool); 13] = [
         ((0, GAP_BY_ACK, 5000, 1), true),
         ((0, GAP_BY_ACK | GAP_FAR, 5000, 1), true),
         ((0, GAP_BY_ACK, 5001, 5000), false),
         ((0, GAP_BY_ACK | GAP_HOLE, 5000, 1), false),
-        ((0, GAP_BY_ACK | GAP_FRAGMENT, 5000, 1), false),
+        ((1, GAP_NEXT, 1, 5000), true),
         ((0, 0, 5000, 5000), false),
         ((1, 0, 1, 5000), true),
         ((1, GAP_FAR, 1, 5000), true),

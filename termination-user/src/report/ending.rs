@@ -185,7 +185,7 @@ impl Seen {
         Self {
             midstream: state.is(fact::MIDSTREAM),
             one_sided: state.is(fact::ONE_SIDED),
-            gaps: state.is(fact::GAPS),
+            gaps: state.any(fact::GAPS | fact::HOLES),
             sampled: state.is(fact::SAMPLED),
             evicted: facts::outcome(slot)
                 .is_some_and(|outcome| outcome.ending == taxonomy::Ending::Evicted),

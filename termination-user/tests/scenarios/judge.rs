@@ -280,9 +280,9 @@ fn accounts(level: Level, slot: &Slot) -> Vec<(&'static str, String)> {
     let seen = [
         (fact::MIDSTREAM, "midstream"),
         (fact::ONE_SIDED, "one_sided"),
-        (fact::GAPS, "gaps"),
+        (fact::GAPS | fact::HOLES, "gaps"),
     ]
-    .map(|(bit, name)| if state.is(bit) { name } else { "" });
+    .map(|(bit, name)| if state.any(bit) { name } else { "" });
     let seen: Vec<_> = seen.into_iter().filter(|name| !name.is_empty()).collect();
     let seen = if seen.is_empty() {
         "whole".to_owned()

@@ -225,7 +225,13 @@ fn what_is_not_certain_is_not_judged() {
     let seq = ACKED - 9;
     let old = |case| judged(case, &rst(seq), Verdict::Old);
     assert_eq!(old(Case::new()), Some(Guarded::BlindDropped));
-    for doubt in [fact::MIDSTREAM, fact::ONE_SIDED, fact::GAPS, fact::UNTAKEN] {
+    for doubt in [
+        fact::MIDSTREAM,
+        fact::ONE_SIDED,
+        fact::GAPS,
+        fact::HOLES,
+        fact::UNTAKEN,
+    ] {
         let mut case = Case::new();
         case.state = case.state.with(doubt);
         assert_eq!(old(case), None);

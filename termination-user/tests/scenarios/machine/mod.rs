@@ -11,6 +11,7 @@ pub(crate) use kernel::{kernel_at, since};
 use termination_common::{
     exchange::Record,
     slot::{Hot, Slot},
+    state::fact,
     wire::build::Frame,
 };
 
@@ -39,7 +40,7 @@ pub(crate) struct Sight {
 /// What of a slot does not depend on its place: all but the lock, the sequence
 /// and the generation in its word.
 pub(crate) const fn placeless(slot: Slot) -> Slot {
-    const KEPT: u64 = 0xfffe;
+    const KEPT: u64 = fact::ALL | 0xe;
     Slot {
         hot: Hot {
             word: slot.hot.word & KEPT,

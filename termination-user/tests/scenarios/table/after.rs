@@ -88,7 +88,9 @@ pub(super) const TABLE: &[Scenario] = &[
          R A 1 101
          R RA 1 101
          R SA 700 1",
-        &["reset by=responder phase=midstream verdict=exact cause=active_abort evidence=wire_strong"],
+        &[
+            "reset by=responder phase=midstream verdict=exact cause=active_abort evidence=wire_strong",
+        ],
     ),
     scenario(
         "accepted_after_a_refusal_with_the_window_of_its_syn",
@@ -115,6 +117,7 @@ pub(super) const TABLE: &[Scenario] = &[
          O A 1 501 win=1
          R PA 501+1000 1",
         &[
+            "established",
             "reset by=originator phase=established_no_data verdict=exact cause=active_abort evidence=wire_strong",
             "established",
             "live established bytes=0/1000",

@@ -317,7 +317,7 @@ pub(super) const TABLE: &[Scenario] = &[
          O A 2 2",
         &[
             "implausible",
-            "graceful by=originator phase=closing holder=originator seen=gaps",
+            "graceful by=originator phase=closing holder=originator seen=whole lost=0/0",
             "implausible",
         ],
     ),
@@ -364,19 +364,6 @@ pub(super) const TABLE: &[Scenario] = &[
             "implausible",
             "half_closed",
             "graceful by=originator phase=closing holder=originator seen=whole gap=0/1",
-        ],
-    ),
-    scenario(
-        "fin_before_the_fin_that_it_acks",
-        "the second FIN is seen first: believed when it is acked, as a gap",
-        "open
-         R FA 1 2
-         O FA 1 1
-         O A 2 2",
-        &[
-            "implausible",
-            "graceful by=originator phase=closing holder=originator seen=gaps lost=0/0",
-            "implausible",
         ],
     ),
     scenario(

@@ -88,6 +88,72 @@ pub(super) const TABLE: &[Scenario] = &[
         &["live established bytes=300/200 seen=gaps history=ShADaGdg"],
     ),
     scenario(
+        "hole_filled_from_its_end",
+        "reordered, and nothing is missing",
+        "open
+         R PA 2001+1000 1
+         R PA 1001+1000 1
+         R PA 1+1000 1
+         O A 1 3001",
+        &["live established bytes=0/3000 seen=whole"],
+    ),
+    scenario(
+        "hole_filled_from_its_end_but_for_a_byte",
+        "that byte is missing",
+        "open
+         R PA 2001+1000 1
+         R PA 1001+1000 1
+         R PA 2+999 1
+         O A 1 3001",
+        &["live established bytes=0/3000 seen=gaps"],
+    ),
+    scenario(
+        "hole_after_a_keepalive",
+        "an ACK that repeats itself is no reason to miss it",
+        "open
+         O PA 1+100 1
+         R A 1 101
+         wait 75s
+         O A 100 1
+         R A 1 101
+         wait 75s
+         O PA 301+200 1
+         R A 1 501",
+        &["live established bytes=500/0 seen=gaps"],
+    ),
+    scenario(
+        "hole_and_repeated_acks",
+        "nor is one that repeats itself for the sake of the hole",
+        "open
+         O PA 1+100 1
+         R A 1 101
+         O PA 201+100 1
+         R A 1 101
+         R A 1 101
+         R A 1 301",
+        &["live established bytes=300/0 seen=gaps"],
+    ),
+    scenario(
+        "blind_rst_after_a_hole",
+        "what was missed is acked, and where the ends stand is known",
+        "open
+         O PA 1+100 1
+         R A 1 101
+         R PA 1001+1000 101
+         O A 101 2001
+         wait 1s
+         R R =900000000 win=0
+         R R 1 win=0
+         wait 20s
+         R PA 2001+10 101
+         O A 101 2011",
+        &[
+            "rst_rejected by=responder verdict=old",
+            "rst_rejected by=responder verdict=old",
+            "live established bytes=100/2010 seen=gaps",
+        ],
+    ),
+    scenario(
         "hole_not_reached",
         "an ACK below the hole says nothing of it",
         "open

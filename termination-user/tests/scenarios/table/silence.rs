@@ -241,6 +241,20 @@ pub(super) const TABLE: &[Scenario] = &[
         ],
     ),
     scenario(
+        "one_sided_fin_after_a_retransmission",
+        "what O acks shows that it was answered: only its FIN can be unanswered",
+        "O S 0
+         O A 1 1
+         O PA 1+100 1
+         wait 300ms
+         O PA 1+100 1
+         O A 101 1001
+         O FA 101 5001
+         O A 102 5002
+         wait 3601s",
+        &["half_closed_abandoned by=originator phase=half_closed seen=one_sided bytes=100/0"],
+    ),
+    scenario(
         "one_sided_fin_repeated",
         "an unseen end's FIN that comes again was not acked",
         "O S 0 ws=7
