@@ -121,7 +121,7 @@ fn a_hook_that_somebody_takes_away_is_taken_again() {
     let service = Service::open(&pair, Family::V4).unwrap();
     let mut lives = service.converse().unwrap();
     let index = server.index().unwrap();
-    let links = observer.pins.clone().unwrap().join("v1/links");
+    let links = observer.layout().join("links");
     let pin = links.join(format!("{index}_egress_tcx"));
     detach(&pin);
     wait_for("it to be taken again", PATIENCE, || {

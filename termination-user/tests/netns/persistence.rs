@@ -26,7 +26,7 @@ const SERVER_FIRST: Expected = ("graceful", "responder", None, Some("responder")
 /// The programs that are pinned, by inode: each pin has its own.
 fn programs(observer: &Observer) -> Vec<(String, u64)> {
     use std::os::unix::fs::DirEntryExt as _;
-    let directory = observer.pins.as_ref().unwrap().join("v1/programs");
+    let directory = observer.layout().join("programs");
     let list = fs::read_dir(directory).unwrap().map(Result::unwrap);
     let mut all: Vec<_> = list
         .map(|entry| (entry.file_name().into_string().unwrap(), entry.ino()))
@@ -118,8 +118,12 @@ fn a_killed_controller_is_taken_over_with_clsact() {
     assert_eq!(filters(), 2);
     assert!(observer.stop(SIGTERM).success());
     assert_eq!(filters(), 2);
-    let pins = observer.pins.clone().unwrap();
-    assert_eq!(fs::read_dir(pins.join("v1/links")).unwrap().count(), 2);
+    assert_eq!(
+        fs::read_dir(observer.layout().join("links"))
+            .unwrap()
+            .count(),
+        2
+    );
     // `detach` finds them.
     drop(observer);
     assert_eq!(filters(), 0);
@@ -158,7 +162,7 @@ fn sigterm_leaves_and_detach_removes() {
     let mut observer = Observer::persistent(&pair.server, &[]);
     assert!(observer.stop(SIGTERM).success());
     let pins = observer.pins.clone().unwrap();
-    assert!(pins.join("v1/maps/META").exists());
+    assert!(observer.layout().join("maps/META").exists());
     endings::closed_first_by(Side::Client, &service).unwrap();
     let lives = service.converse().unwrap();
     let mut detach = observer.question(&["detach"]);
@@ -212,7 +216,7 @@ fn another_layout_is_refused_and_may_be_forgotten() {
     fs::remove_dir(pins.join("v999/maps")).unwrap();
     fs::remove_dir(pins.join("v999")).unwrap();
 
-    let maps = pins.join("v1/maps");
+    let maps = observer.layout().join("maps");
     fs::rename(maps.join("HOT"), maps.join("KEPT")).unwrap();
     fs::rename(maps.join("COLD"), maps.join("HOT")).unwrap();
     let said = observer.refused(&[]);

@@ -135,7 +135,7 @@ fn come_and_go(persist: bool) {
     assert!(lasted <= watched, "{lasted} of {watched} s: {ending:#}");
     local.exchange();
     if persist {
-        let links = observer.pins.as_ref().unwrap().join("v1/links");
+        let links = observer.layout().join("links");
         let links: Vec<_> = fs::read_dir(links).unwrap().map(Result::unwrap).collect();
         assert_eq!(links.len(), 1, "{links:?}");
         observer.kill();

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! /sys/fs/bpf/termination      locked by the controller (--pin-dir)
-//! └── v1                       the ABI
+//! └── v2                       the ABI
 //!     ├── maps/META, HOT, …    META last: with it the table is whole
 //!     ├── policy               link to the policy file in force
 //!     ├── programs/sweep, …    as they are attached
