@@ -16,6 +16,7 @@ use termination_user::control::kernel::bpf;
 use crate::{
     check::{Expected, check, check_gaps},
     observer::Observer,
+    persistence::layout,
     policy::File,
 };
 
@@ -121,7 +122,7 @@ fn a_hook_that_somebody_takes_away_is_taken_again() {
     let service = Service::open(&pair, Family::V4).unwrap();
     let mut lives = service.converse().unwrap();
     let index = server.index().unwrap();
-    let links = observer.layout().join("links");
+    let links = layout(&observer).join("links");
     let pin = links.join(format!("{index}_egress_tcx"));
     detach(&pin);
     wait_for("it to be taken again", PATIENCE, || {

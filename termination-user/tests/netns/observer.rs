@@ -8,7 +8,6 @@ use std::{
 };
 
 use serde_json::Value;
-use termination_common::slot::ABI;
 use termination_lab::{End, Namespace, PATIENCE, Tuple, signal, try_wait_for, wait_for};
 
 /// The program under test.
@@ -49,12 +48,6 @@ impl Observer {
         observer.start();
         observer.until_ready();
         observer
-    }
-
-    /// The directory of this layout among the pins (docs/persistence.md).
-    pub(crate) fn layout(&self) -> PathBuf {
-        let pins = self.pins.as_ref().expect("it persists");
-        pins.join(format!("v{ABI}"))
     }
 
     /// Not started yet. `persist`: with pins of its own.

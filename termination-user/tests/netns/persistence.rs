@@ -2,11 +2,13 @@
 
 use std::{
     fs,
+    path::PathBuf,
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
 use serde_json::Value;
+use termination_common::slot::ABI;
 use termination_lab::{
     Family, PATIENCE, Pair, Service,
     conversation::{until_fin, until_gone},
@@ -23,10 +25,16 @@ const SIGTERM: i32 = 15;
 const CLIENT_FIRST: Expected = ("graceful", "originator", None, Some("originator"));
 const SERVER_FIRST: Expected = ("graceful", "responder", None, Some("responder"));
 
+/// The directory of this layout among the pins.
+pub(crate) fn layout(observer: &Observer) -> PathBuf {
+    let pins = observer.pins.as_ref().expect("it persists");
+    pins.join(format!("v{ABI}"))
+}
+
 /// The programs that are pinned, by inode: each pin has its own.
 fn programs(observer: &Observer) -> Vec<(String, u64)> {
     use std::os::unix::fs::DirEntryExt as _;
-    let directory = observer.layout().join("programs");
+    let directory = layout(observer).join("programs");
     let list = fs::read_dir(directory).unwrap().map(Result::unwrap);
     let mut all: Vec<_> = list
         .map(|entry| (entry.file_name().into_string().unwrap(), entry.ino()))
@@ -119,7 +127,7 @@ fn a_killed_controller_is_taken_over_with_clsact() {
     assert!(observer.stop(SIGTERM).success());
     assert_eq!(filters(), 2);
     assert_eq!(
-        fs::read_dir(observer.layout().join("links"))
+        fs::read_dir(layout(&observer).join("links"))
             .unwrap()
             .count(),
         2
@@ -162,7 +170,7 @@ fn sigterm_leaves_and_detach_removes() {
     let mut observer = Observer::persistent(&pair.server, &[]);
     assert!(observer.stop(SIGTERM).success());
     let pins = observer.pins.clone().unwrap();
-    assert!(observer.layout().join("maps/META").exists());
+    assert!(layout(&observer).join("maps/META").exists());
     endings::closed_first_by(Side::Client, &service).unwrap();
     let lives = service.converse().unwrap();
     let mut detach = observer.question(&["detach"]);
@@ -216,7 +224,7 @@ fn another_layout_is_refused_and_may_be_forgotten() {
     fs::remove_dir(pins.join("v999/maps")).unwrap();
     fs::remove_dir(pins.join("v999")).unwrap();
 
-    let maps = observer.layout().join("maps");
+    let maps = layout(&observer).join("maps");
     fs::rename(maps.join("HOT"), maps.join("KEPT")).unwrap();
     fs::rename(maps.join("COLD"), maps.join("HOT")).unwrap();
     let said = observer.refused(&[]);

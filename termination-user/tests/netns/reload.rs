@@ -18,6 +18,7 @@ use termination_lab::{
 use crate::{
     check::{Expected, check, check_gaps},
     observer::Observer,
+    persistence::layout,
     persistence::seconds,
     policy::File,
 };
@@ -135,7 +136,7 @@ fn come_and_go(persist: bool) {
     assert!(lasted <= watched, "{lasted} of {watched} s: {ending:#}");
     local.exchange();
     if persist {
-        let links = observer.layout().join("links");
+        let links = layout(&observer).join("links");
         let links: Vec<_> = fs::read_dir(links).unwrap().map(Result::unwrap).collect();
         assert_eq!(links.len(), 1, "{links:?}");
         observer.kill();

@@ -242,6 +242,101 @@ pub(super) const TABLE: &[Scenario] = &[
         ],
     ),
     scenario(
+        "ack_behind_a_fragmented_fin",
+        "where a fragment ends is not known: the ACK counts for itself",
+        "open
+         O FPA 1+60 1 fragment
+         O A 1 200001
+         R PA 200001+100 1",
+        &[
+            "implausible",
+            "implausible",
+            "live established bytes=0/200100 seen=gaps",
+        ],
+    ),
+    scenario(
+        "ack_behind_claimed_payload",
+        "no FIN waits there: the ACK counts for itself",
+        "open
+         O PA 1+100 301
+         O A 101 200001
+         R PA 200001+100 1",
+        &[
+            "implausible",
+            "implausible",
+            "implausible",
+            "live established bytes=0/200100 seen=gaps",
+        ],
+    ),
+    scenario(
+        "ack_before_a_fin_far_from_all",
+        "what is nearer counts for itself",
+        "open
+         O FPA 200001+100 200001
+         wait 2s
+         O A 1 100001
+         R PA 100001+100 1",
+        &[
+            "implausible",
+            "implausible",
+            "implausible",
+            "live established bytes=0/100100 seen=gaps",
+        ],
+    ),
+    scenario(
+        "ack_beyond_a_claimed_fin",
+        "so that was none, and the ACK counts for itself",
+        "open
+         O FA 1 301
+         O A 50 100001
+         R PA 100001+100 1",
+        &[
+            "implausible",
+            "implausible",
+            "implausible",
+            "live established bytes=0/100100 seen=gaps",
+        ],
+    ),
+    scenario(
+        "claimed_fin_behind_a_hole",
+        "its request was missed, whoever bears it out",
+        "open
+         O FA 101 1001
+         O A 102 1002
+         R PA 1+1000 1
+         R FA 1001 102",
+        &[
+            "implausible",
+            "implausible",
+            "graceful by=originator phase=closing holder=originator bytes=100/1000 seen=gaps",
+            "implausible",
+        ],
+    ),
+    scenario(
+        "bears_out_a_claim_from_behind_a_hole",
+        "what is missing before it may come yet",
+        "open
+         R FPA 100001+100 1
+         O A 51 100102",
+        &[
+            "implausible",
+            "implausible",
+            "live half_closed bytes=50/100100 seen=gaps history=ShAgf",
+        ],
+    ),
+    scenario(
+        "bears_out_a_claim_that_acks_more",
+        "of which nobody knows whether it was sent",
+        "open
+         R FA 1 5001
+         O A 51 2",
+        &[
+            "implausible",
+            "implausible",
+            "live half_closed bytes=50/0 seen=whole",
+        ],
+    ),
+    scenario(
         "goes_on_before_its_claimed_fin",
         "it stands where it stood: no FIN",
         "open

@@ -108,6 +108,27 @@ pub(super) const TABLE: &[Scenario] = &[
         &["live established bytes=0/3000 seen=gaps"],
     ),
     scenario(
+        "hole_filled_in_its_middle",
+        "and from its start up to there: the rest is missing",
+        "open
+         R PA 3001+1000 1
+         R PA 1001+500 1
+         R PA 1+1000 1
+         O A 1 4001",
+        &["live established bytes=0/4000 seen=gaps"],
+    ),
+    scenario(
+        "long_hole_filled_in_its_middle",
+        "its end is not known to the byte: the rest is missing",
+        "open
+         O A 1 1 win=2000
+         R PA 100001+1000 1
+         R PA 40001+30000 1
+         R PA 1+40000 1
+         O A 1 101001",
+        &["live established bytes=0/101000 seen=gaps"],
+    ),
+    scenario(
         "hole_after_a_keepalive",
         "an ACK that repeats itself is no reason to miss it",
         "open
