@@ -471,4 +471,68 @@ pub(super) const TABLE: &[Scenario] = &[
              cause=no_connection evidence=wire_strong",
         ],
     ),
+    scenario(
+        "no_room_after_a_repeated_syn_ack",
+        "who has repeated its SYN-ACK had no room for it, however long ago",
+        "open
+         R SA 0 1 ws=7
+         wait 15s
+         O PA 1+100 1
+         R R 1 win=0",
+        &[
+            "handshake_aborted by=responder phase=first_data verdict=exact cause=handshake_rejected evidence=wire_strong",
+        ],
+    ),
+    scenario(
+        "abort_while_asked_again",
+        "an RST with ACK is no answer of who knows nothing",
+        "open
+         O PA 1+100 1
+         O PA 1+100 1
+         R RA 1 101 win=0",
+        &[
+            "reset by=responder phase=first_data verdict=exact cause=active_abort evidence=wire_strong",
+        ],
+    ),
+    scenario(
+        "bare_rst_long_after_its_own_fin",
+        "nobody has asked, but it has closed",
+        "open
+         O FA 1 1
+         R A 1 2
+         wait 20s
+         O R 2 win=0",
+        &[
+            "half_closed",
+            "reset_after_own_fin by=originator phase=half_closed verdict=exact",
+        ],
+    ),
+    scenario(
+        "bare_rst_of_mptcp_out_of_silence",
+        "its option says why",
+        "open
+         O PA 1+100 1
+         R A 1 101
+         wait 20s
+         O R 101 win=0 mptcp",
+        &["reset by=originator phase=first_data verdict=exact cause=mptcp evidence=wire_strong"],
+    ),
+    scenario(
+        "claim_while_a_syn_waits",
+        "what does not fit takes nothing from the SYN",
+        "open
+         O PA 1+100 1
+         R A 1 101
+         O S 5000 ws=7
+         R PA 200001+100 101
+         R SA 900 5001 ws=7
+         O A 5001 901",
+        &[
+            "established",
+            "implausible",
+            "superseded by=originator phase=first_data",
+            "established",
+            "live established",
+        ],
+    ),
 ];

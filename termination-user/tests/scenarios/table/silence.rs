@@ -241,6 +241,18 @@ pub(super) const TABLE: &[Scenario] = &[
         ],
     ),
     scenario(
+        "retransmission_that_acks_more",
+        "what it acks was said before: it is unanswered",
+        "open
+         O PA 1+100 1
+         R PA 1+50 1
+         O PA 1+100 51
+         wait 301s",
+        &[
+            "half_open_silent by=responder phase=transfer cause=retransmit_timeout evidence=wire_weak",
+        ],
+    ),
+    scenario(
         "one_sided_fin_after_a_retransmission",
         "what O acks shows that it was answered: only its FIN can be unanswered",
         "O S 0
