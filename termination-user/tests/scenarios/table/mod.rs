@@ -5,6 +5,7 @@ mod after;
 mod agreed;
 mod attached;
 mod attempts;
+mod claimed_fins;
 mod claims;
 mod closes;
 mod closing;
@@ -13,6 +14,7 @@ mod doubts;
 mod fine;
 mod gaps;
 mod guards;
+mod holes;
 mod late;
 mod left_alone;
 mod opening;
@@ -101,8 +103,10 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Scenario> {
         strange::TABLE,
         fine::TABLE,
         gaps::TABLE,
+        holes::TABLE,
         agreed::TABLE,
         claims::TABLE,
+        claimed_fins::TABLE,
         late::TABLE,
         attached::TABLE,
     ]
