@@ -183,6 +183,8 @@ pub struct Fast {
     pub window: u16,
     /// Packets on the wire.
     pub packets: u16,
+    /// TSval, where there are timestamps.
+    pub tsval: Option<u32>,
     /// Endpoint 0 or 1 of the tuple.
     pub sender: u8,
 }
@@ -208,8 +210,47 @@ impl Fast {
             home: segment.home,
             window: segment.window,
             packets: segment.packets,
+            tsval: if segment.has(mark::TIMESTAMPS) {
+                Some(segment.tsval)
+            } else {
+                None
+            },
             sender: segment.sender,
         })
+    }
+
+    /// The same as a [`Segment`]. What the engine asks of a SYN or an RST alone (TSecr,
+    /// hops, traffic class, flow label, identification and length of options) is left 0.
+    ///
+    /// `time` in nanoseconds, `marks` as of [`Segment::marks`].
+    #[inline(always)]
+    pub const fn whole(&self, time: u64, marks: u16) -> Segment {
+        let (tsval, stamped) = match self.tsval {
+            Some(tsval) => (tsval, mark::TIMESTAMPS),
+            None => (0, 0),
+        };
+        Segment {
+            time,
+            tuple: self.tuple,
+            seq: self.seq,
+            ack: self.ack,
+            payload: self.payload,
+            tsval,
+            tsecr: 0,
+            sack_edge: 0,
+            home: self.home,
+            window: self.window,
+            packets: self.packets,
+            flags: Flags(Flags::ACK),
+            window_scale: 0,
+            marks: marks | stamped,
+            sender: self.sender,
+            hops: 0,
+            traffic_class: 0,
+            options_length: 0,
+            flow_label: 0,
+            reserved: 0,
+        }
     }
 
     /// The sender's side as an index.

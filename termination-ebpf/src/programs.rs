@@ -91,14 +91,18 @@ impl Source for Replay {
 /// XDP ingress: native or generic.
 #[inline(always)]
 pub fn ingress_xdp<S: Source>(context: &XdpContext) -> u32 {
-    if Maps.level().is_closing() {
-        if is_left_alone(Linear::xdp(context)) || !finish(parse_xdp::<S>(context.ctx), NOWHERE) {
-            return xdp_action::XDP_PASS;
-        }
-        return xdp_action::XDP_DROP;
+    if Maps.level().is_closing() && is_left_alone(Linear::xdp(context)) {
+        return xdp_action::XDP_PASS;
     }
-    let near = blur(fast_xdp::<S>(context.ctx), context.ingress_ifindex() as u32);
-    if near != FAST && finish(parse_xdp::<S>(context.ctx), near as u32) {
+    let plain = blur(plain_xdp::<S>(context.ctx), context.ingress_ifindex() as u32);
+    if plain == DONE {
+        return xdp_action::XDP_PASS;
+    }
+    let mut skip = 0;
+    if plain & READ == 0 {
+        skip = parse_xdp::<S>(context.ctx);
+    }
+    if finish(skip, plain as u32) {
         return xdp_action::XDP_DROP;
     }
     xdp_action::XDP_PASS
@@ -117,26 +121,25 @@ pub fn parse_only<S: Source>(context: &XdpContext) -> u32 {
 /// TC: egress always, ingress where XDP cannot be had.
 #[inline(always)]
 pub fn tc<S: Source>(context: &TcContext, egress: bool) -> i32 {
-    let near = if Maps.level().is_closing() {
-        if is_left_alone(Linear::skb(context)) {
-            return UNSPEC;
-        }
-        NOWHERE.into()
-    } else {
-        blur(
-            fast_skb::<S>(context.skb.skb, u32::from(egress)),
-            context.len(),
-        )
-    };
-    if near == FAST {
+    if Maps.level().is_closing() && is_left_alone(Linear::skb(context)) {
         return UNSPEC;
     }
-    let mut skip = parse_skb::<S>(context.skb.skb, u32::from(egress));
-    if skip == COPY {
-        skip = parse_copied::<S>(context.skb.skb, u32::from(egress));
+    let plain = blur(
+        plain_skb::<S>(context.skb.skb, u32::from(egress)),
+        context.len(),
+    );
+    if plain == DONE {
+        return UNSPEC;
+    }
+    let mut skip = 0;
+    if plain & READ == 0 {
+        skip = parse_skb::<S>(context.skb.skb, u32::from(egress));
+        if skip == COPY {
+            skip = parse_copied::<S>(context.skb.skb, u32::from(egress));
+        }
     }
     // What leaves this host is no guard's business.
-    if finish(skip, near as u32) && !egress {
+    if finish(skip, plain as u32) && !egress {
         return TC_ACT_SHOT;
     }
     UNSPEC
@@ -149,23 +152,36 @@ fn is_left_alone(packet: Linear) -> bool {
     wire::light(packet, Maps.seed()).is_some_and(|key| !driver::is_attended(&Maps, key))
 }
 
-/// What [`fast_xdp`] returns where there is nothing left to do.
-const FAST: u64 = 1 << 32;
+/// What [`plain_xdp`] returns where there is nothing left to do.
+const DONE: u64 = 1 << 32;
+/// What it returns, with the slot that it found, where the segment is in SCRATCH.
+const READ: u64 = 1 << 33;
 
-/// [`driver::fast`]'s result in one register: [`FAST`], or the slot that it
-/// found.
+/// A segment that is plain to read, and the time, or 0. At the level `full` it is tried
+/// on the fast way ([`driver::fast`]). What that leaves is handed on in SCRATCH, so that
+/// nobody reads the frame once more. The result, in one register, is [`DONE`], or
+/// [`READ`] with the slot that was found.
 #[inline(always)]
-fn observe_fast(segment: &Fast) -> u64 {
-    match driver::fast(&Maps, segment) {
-        Ok(()) => FAST,
-        Err(near) => near.into(),
-    }
+fn observe_plain(segment: &Fast, time: u64, marks: u16) -> u64 {
+    let near = if Maps.level().is_closing() {
+        NOWHERE
+    } else {
+        match driver::fast(&Maps, segment) {
+            Ok(()) => return DONE,
+            Err(near) => near,
+        }
+    };
+    let Some(scratch) = scratch() else {
+        return NOWHERE.into();
+    };
+    *scratch = segment.whole(opaque(time), marks);
+    READ | u64::from(near)
 }
 
-/// The fast way. A sub-program, so that its stack is given back before any
-/// other way is gone.
+/// The way of what is plain to read. A sub-program, so that its stack is given back
+/// before any other way is gone.
 #[inline(never)]
-fn fast_xdp<S: Source>(context: *mut xdp_md) -> u64 {
+fn plain_xdp<S: Source>(context: *mut xdp_md) -> u64 {
     let context = &XdpContext::new(context);
     let Some(mut segment) = wire::fast(Linear::xdp(context)) else {
         return NOWHERE.into();
@@ -173,17 +189,18 @@ fn fast_xdp<S: Source>(context: *mut xdp_md) -> u64 {
     let (time, home) = S::xdp(context);
     segment.home = home;
     segment.tick = tick(if time == 0 { coarse() } else { time });
-    observe_fast(&segment)
+    observe_plain(&segment, time, 0)
 }
 
 /// The same of an skb.
 #[inline(never)]
-fn fast_skb<S: Source>(context: *mut __sk_buff, egress: u32) -> u64 {
+fn plain_skb<S: Source>(context: *mut __sk_buff, egress: u32) -> u64 {
     let context = &TcContext::new(context);
     let Some(mut segment) = wire::fast(Linear::skb(context)) else {
         return NOWHERE.into();
     };
-    let (time, home) = S::skb(context, egress != 0);
+    let egress = egress != 0;
+    let (time, home) = S::skb(context, egress);
     // SAFETY: the context of the running program.
     let segments = unsafe { (*context.skb.skb).gso_segs };
     if segments > 1 {
@@ -191,7 +208,7 @@ fn fast_skb<S: Source>(context: *mut __sk_buff, egress: u32) -> u64 {
     }
     segment.home = home;
     segment.tick = tick(if time == 0 { coarse() } else { time });
-    observe_fast(&segment)
+    observe_plain(&segment, time, if egress { mark::EGRESS } else { 0 })
 }
 
 /// The kernel's coarse clock. It moves with the kernel's tick, so between two

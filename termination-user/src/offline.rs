@@ -19,7 +19,7 @@ mod place;
 use termination_common::{
     attention,
     counters::{self, Counters, Event},
-    engine::{self, Effects, Flow, closing::is_plain},
+    engine::{self, Effects, Flow, closing::is_plain, fast::Taken},
     exchange::Record,
     policy::{Level, Settings, Timers},
     segment::{Fast, Segment, mark},
@@ -211,11 +211,16 @@ impl Offline {
             }
             self.counters.0[counters::SEGMENTS] += 1;
         } else if let Some(fast) = Fast::of(segment) {
-            let hot = &mut self.places[index].slot.hot;
-            if engine::fast::applies(Snapshot(hot.word)) && engine::fast::step(&mut hot.half, &fast)
-            {
-                // The alarm that is set is early enough.
-                return;
+            let slot = &mut self.places[index].slot;
+            if engine::fast::applies(slot.state()) {
+                let taken = engine::fast::step(&mut slot.hot.half, &fast);
+                if taken == Taken::ButForNote {
+                    engine::fast::note(&mut slot.cold, &fast);
+                }
+                if taken != Taken::No {
+                    // The alarm that is set is early enough.
+                    return;
+                }
             }
         }
         let settings = self.settings;

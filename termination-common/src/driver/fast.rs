@@ -1,14 +1,16 @@
-//! The way of nearly every segment: fingerprint line, hot line, done.
+//! The way of nearly every segment: fingerprint line, hot line, done. The first ACKs
+//! and payload of an end have one word more.
 
 use super::{NOWHERE, unlock};
 use crate::{
-    counters, engine,
+    counters,
+    engine::{self, fast::Taken},
     segment::Fast,
     table::{HotRef, LINE, LineRef, Memory, Place, SlotRef, position},
 };
 
 /// Applies a segment to the table if it takes no more than its half of a hot
-/// line.
+/// line, and perhaps a letter of its history.
 ///
 /// # Errors
 /// It takes more. Then nothing was changed, and [`super::observe_any`] decides;
@@ -41,10 +43,17 @@ pub fn fast<M: Memory>(memory: &M, segment: &Fast) -> Result<(), u32> {
     };
     let state = hot.load();
     if engine::fast::applies(state) && hot.exchange(state, state.locked()) {
-        let done = line.entry(found) == place.fingerprint
-            && hot.halves(|half| engine::fast::step(half, segment));
+        let mut taken = Taken::No;
+        if line.entry(found) == place.fingerprint {
+            taken = hot.halves(|half| engine::fast::step(half, segment));
+            if taken == Taken::ButForNote
+                && let Some(slot) = memory.slot(index)
+            {
+                slot.with(|_, cold| engine::fast::note(cold, segment));
+            }
+        }
         unlock(&hot, state);
-        if done {
+        if taken != Taken::No {
             memory.count(counters::SEGMENTS);
             return Ok(());
         }

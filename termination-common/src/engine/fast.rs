@@ -7,11 +7,23 @@
 
 use super::stream::{SYN_PAYLOAD, move_sent, window_max};
 use crate::{
+    history::{self, Letter},
     segment::Fast,
     serial::{after, before},
-    slot::{Half, bit},
+    slot::{Cold, Half, bit},
     state::{Snapshot, fact},
 };
+
+/// What came of a [`step`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// It takes more than this; nothing was changed.
+    No,
+    /// All is done.
+    Wholly,
+    /// It may be its end's first ACK or payload: [`note`] is left.
+    ButForNote,
+}
 
 /// Nothing is open to question: live, established, no FIN, nothing pending.
 #[inline(always)]
@@ -23,10 +35,9 @@ pub const fn applies(state: Snapshot) -> bool {
 }
 
 /// Applies the segment to a connection for whose state [`applies`] holds and
-/// whose lock is held. False if it takes more than this; then nothing was
-/// changed.
+/// whose lock is held.
 #[inline(always)]
-pub fn step(half: &mut [Half; 2], segment: &Fast) -> bool {
+pub fn step(half: &mut [Half; 2], segment: &Fast) -> Taken {
     let x = segment.side();
     let (mine, other) = (half[x & 1], half[x & 1 ^ 1]);
     // Both were seen and have acked; what SYN there was is acked; no question
@@ -39,7 +50,7 @@ pub fn step(half: &mut [Half; 2], segment: &Fast) -> bool {
         || mine.home != segment.home
         || segment.window == 0
     {
-        return false;
+        return Taken::No;
     }
     // Its receiver would take it (super::plausible::faults).
     let end = segment.seq.wrapping_add(segment.payload);
@@ -49,29 +60,30 @@ pub fn step(half: &mut [Half; 2], segment: &Fast) -> bool {
         || after(segment.ack, other.sent)
         || before(segment.ack, other.sent.wrapping_sub(window_max(&mine)))
     {
-        return false;
+        return Taken::No;
     }
     // What offers more than ever with an old ack tells something to the guards
     // (super::guard::listen).
     if before(segment.ack, mine.acked) && segment.window > mine.window_max {
-        return false;
+        return Taken::No;
     }
     let mut bits = mine.bits;
+    let first;
     if segment.payload == 0 {
         let probe = segment.seq == other.acked.wrapping_sub(1) && before(segment.seq, mine.sent);
         let repeats = segment.seq == mine.sent && segment.ack == mine.acked;
-        if bits & bit::PURE_ACK == 0 || probe || repeats || after(segment.seq, mine.sent) {
-            return false;
+        if probe || repeats || after(segment.seq, mine.sent) {
+            return Taken::No;
         }
+        first = bits & bit::PURE_ACK == 0;
+        bits |= bit::PURE_ACK;
     } else {
-        if bits & bit::DATA == 0
-            || mine.segments < SYN_PAYLOAD
-            || !after(end, mine.sent)
-            || after(segment.seq, mine.sent)
-        {
-            return false;
+        if !after(end, mine.sent) || after(segment.seq, mine.sent) {
+            return Taken::No;
         }
-        bits &= !bit::BACKLOG;
+        // A SYN's payload, which has no letter, sets the bit as well.
+        first = bits & bit::DATA == 0 || mine.segments < SYN_PAYLOAD;
+        bits = bits & !bit::BACKLOG | bit::DATA;
         if after(mine.sent, other.acked) {
             bits |= bit::BACKLOG;
         }
@@ -86,7 +98,22 @@ pub fn step(half: &mut [Half; 2], segment: &Fast) -> bool {
     }
     half.segments = half.segments.saturating_add(u32::from(segment.packets));
     half.last = segment.tick;
-    true
+    if first {
+        Taken::ButForNote
+    } else {
+        Taken::Wholly
+    }
+}
+
+/// What [`Taken::ButForNote`] leaves: the first ACK or payload of its end is noted.
+#[inline(always)]
+pub fn note(cold: &mut Cold, segment: &Fast) {
+    let letter = if segment.payload > 0 {
+        Letter::Data
+    } else {
+        Letter::Ack
+    };
+    cold.history = history::push(cold.history, letter, segment.side());
 }
 
 #[cfg(test)]

@@ -82,11 +82,13 @@ fn transport<B: Bytes>(
         return None;
     }
     let words = control >> 28;
+    let mut tsval = None;
     if words == (TCP + STAMPS) as u32 {
-        let [kind, ..] = bytes.words::<STAMPS>(at + TCP * 4)?;
+        let [kind, value, _] = bytes.words::<STAMPS>(at + TCP * 4)?;
         if kind != tcp::aligned::TIMESTAMPS {
             return None;
         }
+        tsval = Some(value);
     } else if words != TCP as u32 {
         return None;
     }
@@ -107,6 +109,7 @@ fn transport<B: Bytes>(
         payload,
         window: control as u16,
         packets: 1,
+        tsval,
         sender: sender as u8,
         home: 0,
         tick: 0,

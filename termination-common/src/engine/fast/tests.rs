@@ -129,23 +129,11 @@ const LEFT: &[Row] = &[
         case.segment.ack = 49_999;
         case.segment.window = 301;
     }),
-    ("its end's first ACK", |case| {
-        case.segment.payload = 0;
-        case.other_sends(10);
-        case.segment.ack = 50_010;
-        case.half[0].bits &= !bit::PURE_ACK;
-    }),
     ("a keepalive", |case| {
         case.segment.payload = 0;
         case.segment.seq = 9_999;
     }),
     ("the same ACK again", |case| case.segment.payload = 0),
-    ("its end's first payload", |case| {
-        case.half[0].bits &= !bit::DATA;
-    }),
-    ("it may be the payload of a SYN", |case| {
-        case.half[0].segments = SYN_PAYLOAD - 1;
-    }),
     ("it was sent before", |case| case.segment.seq = 9_990),
     ("something before it is missing", |case| {
         case.segment.seq = 10_001;
@@ -220,15 +208,45 @@ const TAKEN: &[Row] = &[
     }),
 ];
 
+/// The same, but for a letter.
+const NOTED: &[Row] = &[
+    ("its end's first ACK", |case| {
+        case.segment.payload = 0;
+        case.other_sends(10);
+        case.segment.ack = 50_010;
+        case.half[0].bits &= !bit::PURE_ACK;
+    }),
+    ("its end's first payload", |case| {
+        case.half[0].bits &= !bit::DATA;
+    }),
+    ("it may be its end's first payload, after a SYN's", |case| {
+        case.half[0].segments = SYN_PAYLOAD - 1;
+    }),
+    ("it is not, but is among the first", |case| {
+        case.half[0].segments = SYN_PAYLOAD - 1;
+        case.cold.history = history::push(case.cold.history, Letter::Data, 0);
+    }),
+    ("its end's first payload, after the other's", |case| {
+        case.half[0].bits &= !bit::DATA;
+        case.cold.history = history::push(case.cold.history, Letter::Data, 1);
+    }),
+];
+
 #[test]
 fn the_fast_step_is_the_step() {
-    for (what, change) in TAKEN {
+    let (wholly, noted) = (Taken::Wholly, Taken::ButForNote);
+    let rows = TAKEN.iter().map(|row| (row, wholly));
+    for ((what, change), taken) in rows.chain(NOTED.iter().map(|row| (row, noted))) {
         let mut case = Case::new();
         change(&mut case);
         let segment = Fast::of(&case.segment).unwrap();
-        let mut half = case.half;
-        assert!(applies(case.state) && step(&mut half, &segment), "{what}");
-        let (state, cold) = (case.state, case.cold);
+        let (mut half, mut cold) = (case.half, case.cold);
+        assert!(applies(case.state), "{what}");
+        assert_eq!(step(&mut half, &segment), taken, "{what}");
+        if taken == noted {
+            note(&mut cold, &segment);
+        }
+        let state = case.state;
         let mut flow = Flow {
             state,
             half: &mut case.half,
@@ -247,7 +265,8 @@ fn what_takes_more_is_left_as_it_was() {
         change(&mut case);
         let segment = Fast::of(&case.segment).unwrap();
         let mut half = case.half;
-        assert!(!applies(case.state) || !step(&mut half, &segment), "{what}");
+        let taken = applies(case.state) && step(&mut half, &segment) != Taken::No;
+        assert!(!taken, "{what}");
         assert_eq!(half, case.half, "{what}");
     }
 }

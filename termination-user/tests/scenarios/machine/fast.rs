@@ -42,8 +42,7 @@ fn talk(host: &Host, client: &str, rounds: u32) {
 fn data_and_acks_go_the_fast_way() {
     let host = Host::new(Settings::DEFAULT);
     talk(&host, CLIENT, 20);
-    // The first segments of an end may be its SYN's payload.
-    assert_eq!(host.fast(), 37);
+    assert_eq!(host.fast(), 40);
 }
 
 /// The slot changes hands between the look for it and the look at it: the

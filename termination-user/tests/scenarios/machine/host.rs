@@ -113,6 +113,8 @@ impl Host {
                 ..read
             };
             assert_eq!(Some(read), short, "both parsers read the same");
+            let handed_on = read.whole(segment.time, 0);
+            assert_eq!(Fast::of(&handed_on), short, "nothing is lost on the way");
         }
         let near = match short {
             Some(short) if self.way == Way::Fast => match driver::fast(self, &short) {
