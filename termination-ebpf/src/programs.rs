@@ -94,7 +94,10 @@ pub fn ingress_xdp<S: Source>(context: &XdpContext) -> u32 {
     if Maps.level().is_closing() && is_left_alone(Linear::xdp(context)) {
         return xdp_action::XDP_PASS;
     }
-    let plain = blur(plain_xdp::<S>(context.ctx), context.ingress_ifindex() as u32);
+    let plain = blur(
+        plain_xdp::<S>(context.ctx),
+        context.ingress_ifindex() as u32,
+    );
     if plain == DONE {
         return xdp_action::XDP_PASS;
     }

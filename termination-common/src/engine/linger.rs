@@ -64,7 +64,7 @@ pub fn step(flow: &mut Flow<'_>, segment: &Segment, settings: &Settings) -> Effe
 #[inline(always)]
 fn linger(flow: &mut Flow<'_>, segment: &Segment, settings: &Settings) -> Effects {
     let x = segment.side();
-    if segment.flags.syn() && !segment.flags.rst() {
+    if segment.flags.syn() {
         let same = flow.half(x).is(bit::SYN) && flow.cold_half(x).isn == segment.seq;
         if !segment.flags.ack() && !same {
             return Effects(Effects::REOPEN);

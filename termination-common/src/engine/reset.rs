@@ -268,12 +268,7 @@ fn classify(flow: &mut Flow<'_>, segment: &Segment, settings: &Settings, known: 
         Ending::Reset
     };
     let mut found = cause::of_reset(flow, segment, ending, verdict);
-    if said == QUIET
-        && doubts == 0
-        && matches!(ending, Ending::Reset)
-        && reply
-        && !segment.has(mark::MPTCP)
-    {
+    if said == QUIET && doubts == 0 && reply && !segment.has(mark::MPTCP) {
         // It answers nothing: nobody has said anything for a while.
         found = None;
     }

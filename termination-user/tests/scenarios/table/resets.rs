@@ -334,6 +334,19 @@ pub(super) const TABLE: &[Scenario] = &[
         ],
     ),
     scenario(
+        "reset_after_peer_fin_and_silence",
+        "shaped as a reply, but nobody has said anything for long: why, the wire does \
+         not say",
+        "open
+         O PA 1+100 1
+         R A 1 101
+         O FA 101 1
+         R A 1 102
+         wait 60s
+         R R 1 win=0",
+        &["reset_after_peer_fin by=responder phase=half_closed verdict=exact"],
+    ),
+    scenario(
         "reset_after_peer_fin",
         "R aborts in CLOSE_WAIT",
         "open

@@ -313,6 +313,52 @@ pub(super) const TABLE: &[Scenario] = &[
         ],
     ),
     scenario(
+        "challenge_ack_once_more",
+        "the second from the latest on",
+        "open
+         R A 1 1
+         R A 1 1
+         wait 900ms
+         R A 1 1
+         wait 900ms
+         O R 500 win=0
+         wait 4s",
+        &[
+            "rst_rejected by=originator verdict=in_window",
+            "live established",
+        ],
+    ),
+    scenario(
+        "challenge_ack_after_what_does_not_fit",
+        "payload beyond the window is nothing that it would have to wait behind",
+        "open
+         R A 1 1
+         O PA 200001+100 1
+         R A 1 1
+         O R 500 win=0
+         wait 4s",
+        &[
+            "implausible",
+            "rst_rejected by=originator verdict=in_window",
+            "live established",
+        ],
+    ),
+    scenario(
+        "rst_beside_what_does_not_fit",
+        "payload beyond the window says nothing of an RST in doubt",
+        "open
+         O PA 1+100 1
+         R PA 1+100 101
+         O R 500 win=0
+         R PA 200001+100 1
+         wait 4s",
+        &[
+            "implausible",
+            "reset by=originator phase=transfer verdict=in_window \
+             cause=no_connection evidence=wire_weak",
+        ],
+    ),
+    scenario(
         "rst_beside_the_first_ack",
         "a first ACK is no repetition, not even of the number 0, and so no \
          challenge",
