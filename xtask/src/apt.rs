@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 
 use crate::{command, privileges, toolchain};
 
@@ -57,6 +57,13 @@ impl Apt {
                 .args(["install", "--yes", "--no-install-recommends", "--no-remove"])
                 .args(packages),
         )
+        .with_context(|| {
+            format!(
+                "not installed: {0}; where other packages would have to be removed for that \
+                 (apt says so above), decide by hand: `apt-get install {0}`",
+                packages.join(" ")
+            )
+        })
     }
 
     /// Whether `package` is installed.
