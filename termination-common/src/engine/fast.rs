@@ -68,26 +68,25 @@ pub fn step(half: &mut [Half; 2], segment: &Fast) -> Taken {
         return Taken::No;
     }
     let mut bits = mine.bits;
-    let first;
-    if segment.payload == 0 {
+    let first = if segment.payload == 0 {
         let probe = segment.seq == other.acked.wrapping_sub(1) && before(segment.seq, mine.sent);
         let repeats = segment.seq == mine.sent && segment.ack == mine.acked;
         if probe || repeats || after(segment.seq, mine.sent) {
             return Taken::No;
         }
-        first = bits & bit::PURE_ACK == 0;
         bits |= bit::PURE_ACK;
+        mine.bits & bit::PURE_ACK == 0
     } else {
         if !after(end, mine.sent) || after(segment.seq, mine.sent) {
             return Taken::No;
         }
-        // A SYN's payload, which has no letter, sets the bit as well.
-        first = bits & bit::DATA == 0 || mine.segments < SYN_PAYLOAD;
         bits = bits & !bit::BACKLOG | bit::DATA;
         if after(mine.sent, other.acked) {
             bits |= bit::BACKLOG;
         }
-    }
+        // A SYN's payload, which has no letter, sets the bit as well.
+        mine.bits & bit::DATA == 0 || mine.segments < SYN_PAYLOAD
+    };
     let half = &mut half[x & 1];
     half.bits = bits;
     move_sent(half, end);
