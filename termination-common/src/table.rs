@@ -321,13 +321,25 @@ pub const fn pick(mask: u32, choice: u32) -> u32 {
     (index + turn) & 7
 }
 
+/// Where in its line an entry stands if there was room. Then the hash alone says where
+/// its slot is, and a processor that foresees the branch fetches that while it still
+/// waits for the line: one wait for memory instead of two.
+#[inline(always)]
+pub const fn preferred(fingerprint: u64) -> u32 {
+    (fingerprint >> 61) as u32
+}
+
 /// The position of a fingerprint in a line, or [`LINE`].
 #[inline(always)]
 pub fn position(line: &impl LineRef, fingerprint: u64) -> u32 {
+    let is_here = |position| line.entry(position) & !(entry::ATTEMPT | entry::ENDED) == fingerprint;
+    let preferred = preferred(fingerprint);
+    if is_here(preferred) {
+        return preferred;
+    }
     let mut position = 0;
     while position < LINE {
-        let entry = line.entry(position);
-        if entry & !(entry::ATTEMPT | entry::ENDED) == fingerprint {
+        if is_here(position) {
             return position;
         }
         position += 1;

@@ -16,8 +16,8 @@ use termination_common::{
     segment::{Fast, Segment},
     slot::{Cold, Half, bit},
     table::{
-        Head, HotRef as _, LINE, LOCKS, LineRef as _, Memory as _, Place, SlotRef as _, entry,
-        position,
+        Head, HotRef as _, LINE, LOCKS, LineRef as _, Memory as _, Place, SlotRef as _, census,
+        entry, pick, position, preferred,
     },
     time::tick,
     wire,
@@ -121,6 +121,9 @@ extern "C" fn begin_or_end() -> u32 {
     // SAFETY: no arguments.
     segment.time = unsafe { bpf_ktime_get_ns() };
     let place = Place::of(&segment.tuple, Maps.seed(), Maps.mask());
+    if let Some(slot) = Maps.slot(place.first * LINE + preferred(place.fingerprint)) {
+        slot.fetch();
+    }
     let index = find(&place);
     if segment.flags.syn() && !segment.flags.ack() && !segment.flags.rst() {
         let lock = place.first & (LOCKS - 1);
@@ -146,9 +149,9 @@ fn room(place: &Place) -> u32 {
     let mut round = 0;
     while round < 2 {
         if let Some(line) = Maps.line(number) {
-            let free = position(&line, 0);
-            if free < LINE {
-                return number * LINE + free;
+            let free = census(&line).free;
+            if free != 0 {
+                return number * LINE + pick(free, preferred(place.fingerprint));
             }
         }
         number = place.second;

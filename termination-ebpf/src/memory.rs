@@ -179,6 +179,7 @@ impl SlotRef for Slot {
         let cold = self.cold.cast::<u64>();
         // SAFETY: words of a map value, read and forgotten.
         unsafe {
+            read_volatile(&raw const (*self.hot.0).word);
             read_volatile(cold);
             read_volatile(cold.add(8));
             read_volatile(cold.add(16));

@@ -13,7 +13,7 @@ use crate::{
     state::{Snapshot, fact},
     table::{
         ATTEMPTS_MAX, HotRef, LINE, LOCKS, LineRef, Memory, Place, SlotRef, census, lock, ones,
-        pick,
+        pick, preferred,
     },
     taxonomy::Sequel,
     timer,
@@ -92,7 +92,7 @@ pub fn claim<M: Memory>(memory: &M, place: &Place, segment: &Segment) -> Claimed
         memory.count(counters::LOSS + Loss::Contended as usize);
         return Claimed::NOTHING;
     }
-    let found = claim_locked(memory, place, segment);
+    let found = claim_locked(memory, place);
     if !found.is_room() {
         unlock_lines(memory, place);
     }
@@ -111,7 +111,7 @@ pub fn unlock_lines<M: Memory>(memory: &M, place: &Place) {
 
 /// [`claim`] with the line locks held.
 #[inline(always)]
-fn claim_locked<M: Memory>(memory: &M, place: &Place, segment: &Segment) -> Claimed {
+fn claim_locked<M: Memory>(memory: &M, place: &Place) -> Claimed {
     let found = find(memory, place);
     if found != NOWHERE {
         return Claimed::found(found);
@@ -124,7 +124,6 @@ fn claim_locked<M: Memory>(memory: &M, place: &Place, segment: &Segment) -> Clai
         ones(a.attempts) < ATTEMPTS_MAX,
         ones(b.attempts) < ATTEMPTS_MAX,
     );
-    let choice = (segment.time >> 10) as u32 ^ (place.fingerprint >> 40) as u32;
     // Free entries first: in the first line until half of it is used, so that
     // most are found at the first look; then in the emptier one. Then lingering
     // ones; attempts displace only attempts, and never grow beyond half a line.
@@ -145,7 +144,7 @@ fn claim_locked<M: Memory>(memory: &M, place: &Place, segment: &Segment) -> Clai
         memory.count(counters::LOSS + Loss::TableFull as usize);
         return Claimed::NOTHING;
     };
-    Claimed::room(line * LINE + pick(mask, choice), loss)
+    Claimed::room(line * LINE + pick(mask, preferred(place.fingerprint)), loss)
 }
 
 /// Opens the connection in a chosen slot, displacing what was there.

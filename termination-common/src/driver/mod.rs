@@ -30,7 +30,9 @@ use crate::{
     segment::{Fast, Segment, mark},
     slot::{Cold, Half},
     state::{Snapshot, fact},
-    table::{HotRef, LINE, LineRef, Memory, Place, SlotRef, Work, entry, lock, position},
+    table::{
+        HotRef, LINE, LineRef, Memory, Place, SlotRef, Work, entry, lock, position, preferred,
+    },
     verifier::blur,
 };
 
@@ -121,6 +123,11 @@ fn apply<M: Memory>(memory: &M, segment: &mut Segment, near: u32) -> Effects {
         }
     }
     let place = Place::of(&segment.tuple, memory.seed(), memory.mask());
+    // Most stand where they prefer to, or will: all of the slot is fetched together with
+    // the line that says so, not after it.
+    if let Some(slot) = memory.slot(place.first * LINE + preferred(place.fingerprint)) {
+        slot.fetch();
+    }
     // A slot that was freed or taken over meanwhile is looked for once more.
     let mut round = 0;
     while round < 2 {

@@ -8,6 +8,7 @@ use termination_common::{
     policy::{Level, Settings, Timers},
     segment::Flags,
     slot::Slot,
+    table::{ATTEMPTS_MAX, LINE, Memory as _, Place, preferred},
     taxonomy::{Ending, Outcome},
     wire::build::Frame,
 };
@@ -15,6 +16,7 @@ use termination_user::report::{Clock, Report};
 
 use crate::machine::{
     Hook, Host, Sight,
+    host::parse,
     kernel::{Kernel, kernel_at},
     since,
 };
@@ -165,6 +167,34 @@ fn overdue(machine: &mut impl Machine) {
         }
     }
     machine.stop();
+}
+
+/// A slot is fetched before its line is known, so it must be where that expects it.
+#[test]
+fn a_connection_stands_where_it_is_foreseen() {
+    let host = Host::new(SETTINGS);
+    let mut foreseen = 0;
+    for number in 0..40_u16 {
+        let before = host.places();
+        let segment = {
+            let sight = sight(number.into(), Flags::SYN, [7, 0], [1000 + number, 80]);
+            host.see(&sight, &sight.frame.build());
+            parse(&sight, &sight.frame.build()).expect("a segment")
+        };
+        let new: Vec<_> = host.places();
+        let new: Vec<_> = new.iter().filter(|slot| !before.contains(slot)).collect();
+        let place = Place::of(&segment.tuple, host.seed(), host.mask());
+        let wanted = place.first * LINE + preferred(place.fingerprint);
+        let beside = before.iter().filter(|slot| **slot / LINE == place.first);
+        if beside.count() < ATTEMPTS_MAX as usize && !before.contains(&wanted) {
+            assert_eq!(new, [&wanted], "connection {number}");
+            foreseen += 1;
+        } else {
+            let lines = [place.first, place.second];
+            assert!(new.iter().all(|slot| lines.contains(&(**slot / LINE))));
+        }
+    }
+    assert!(foreseen > 10, "{foreseen}");
 }
 
 #[test]
