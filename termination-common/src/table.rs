@@ -337,6 +337,8 @@ pub fn position(line: &impl LineRef, fingerprint: u64) -> u32 {
     if is_here(preferred) {
         return preferred;
     }
+    // All eight by number, that one again: a walk from it would take the program's stack
+    // beyond what the verifier allows.
     let mut position = 0;
     while position < LINE {
         if is_here(position) {

@@ -172,12 +172,12 @@ impl HotRef for Slot {
 }
 
 impl SlotRef for Slot {
-    /// Three cache lines, of which the last may be two. To be read before the
-    /// lock is taken, which on x86 lets nothing overtake it.
+    /// The hot line and three of the cold part, of which the last may be two. To be
+    /// read before the lock is taken, which on x86 lets nothing overtake it.
     #[inline(always)]
     fn fetch(&self) {
         let cold = self.cold.cast::<u64>();
-        // SAFETY: words of a map value, read and forgotten.
+        // SAFETY: words of two map values, read and forgotten.
         unsafe {
             read_volatile(&raw const (*self.hot.0).word);
             read_volatile(cold);

@@ -175,23 +175,23 @@ fn a_connection_stands_where_it_is_foreseen() {
     let host = Host::new(SETTINGS);
     let mut foreseen = 0;
     for number in 0..40_u16 {
+        let sight = sight(number.into(), Flags::SYN, [7, 0], [1000 + number, 80]);
+        let frame = sight.frame.build();
+        let segment = parse(&sight, &frame).expect("a segment");
         let before = host.places();
-        let segment = {
-            let sight = sight(number.into(), Flags::SYN, [7, 0], [1000 + number, 80]);
-            host.see(&sight, &sight.frame.build());
-            parse(&sight, &sight.frame.build()).expect("a segment")
-        };
-        let new: Vec<_> = host.places();
-        let new: Vec<_> = new.iter().filter(|slot| !before.contains(slot)).collect();
+        host.see(&sight, &frame);
+        let mut new = host.places();
+        new.retain(|slot| !before.contains(slot));
         let place = Place::of(&segment.tuple, host.seed(), host.mask());
         let wanted = place.first * LINE + preferred(place.fingerprint);
         let beside = before.iter().filter(|slot| **slot / LINE == place.first);
         if beside.count() < ATTEMPTS_MAX as usize && !before.contains(&wanted) {
-            assert_eq!(new, [&wanted], "connection {number}");
+            assert_eq!(new, [wanted], "connection {number}");
             foreseen += 1;
         } else {
+            // In one of its lines, or in the place of what it has displaced.
             let lines = [place.first, place.second];
-            assert!(new.iter().all(|slot| lines.contains(&(**slot / LINE))));
+            assert!(new.iter().all(|slot| lines.contains(&(slot / LINE))));
         }
     }
     assert!(foreseen > 10, "{foreseen}");
